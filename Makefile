@@ -1,0 +1,62 @@
+# One vocabulary for people, hooks and CI. Every verb installs what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow lint fmt bench docs clean lock
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_COMPILE_BYTECODE := 1
+export UV_NO_PROGRESS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+WORKERS := 2
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: .venv/.core ## ingest the sample, train, and serve on http://127.0.0.1:8000
+	@$(BIN)/bellwether demo
+
+test: .venv/.dev ## everything but the slow ladder, real services included
+	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+test-slow: .venv/.dev ## the slow ladder: kills under load, long replays
+	@$(BIN)/pytest -m slow
+
+lint: .venv/.dev ## style, types, floors, dependencies, locks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/deptry .
+
+fmt: .venv/.dev ## format, and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv/.dev ## measure; peers are installed in environments of their own
+	@$(BIN)/python benchmarks/run.py
+
+docs: .venv/.dev ## run the examples in docs and docstrings
+	@$(BIN)/pytest --doctest-modules src --doctest-glob='*.md' docs README.md -p no:randomly
+
+lock: $(UV) ## resolve afresh and export the hashed locks
+	@$(UV) lock --quiet
+	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build -o requirements/core.txt
+	@$(UV) export --quiet --no-header --no-emit-project --group build --group dev -o requirements/dev.txt
+
+clean: ## remove what make built; BELLWETHER_HOME stays
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist benchmarks/out
+
+$(UV):
+	@bash .ci/bootstrap-uv $(UV_VERSION)
+
+.venv/.core: requirements/core.txt pyproject.toml | $(UV)
+	@bash .ci/install core
+	@touch $@
+
+.venv/.dev: requirements/dev.txt pyproject.toml | $(UV)
+	@bash .ci/install dev
+	@touch .venv/.core $@

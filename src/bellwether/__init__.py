@@ -1,0 +1,3 @@
+"""Bellwether: a self-hosted forecasting platform for equities."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,163 @@
+"""The error tree.
+
+* BellwetherError
+  x InputError                 what the caller sent cannot be used
+    - InvalidRequest           a field of a request or an option of a command
+    - UnknownName              a symbol, source, model or view that does not exist here
+    - MissingRecord            a record that could exist and does not; names the command that makes it
+    - UnreadableFile           a file that cannot be read at all
+  x ConfigError                a setting that cannot be used
+  x DataError                  data that breaks a rule
+    - SchemaViolation          a frame that does not fit its schema at a door
+    - InsufficientHistory      too few sessions for what was asked
+  x ArtifactError              a release that cannot be trusted
+    - TamperedArtifact         bytes that differ from their recorded hash
+    - UnloadableArtifact       bytes that cannot be used by this version
+  x StorageError               a store that did not do what it was asked
+    - Overloaded               a bounded queue is full; try again later
+  x ReplayMismatch             a stored prediction that is not reproduced
+
+Each error is built from data, says what was wrong, with what, and what to do. Transport codes
+(HTTP status, exit code) live with the transport, never here.
+"""
+
+from collections.abc import Sequence
+
+
+class BellwetherError(Exception):
+    """Base of every error that Bellwether raises on purpose."""
+
+
+class InputError(BellwetherError):
+    """What the caller sent cannot be used."""
+
+
+class InvalidRequest(InputError):
+    """A field of a request, or an option of a command, breaks its rule."""
+
+    def __init__(self, field: str, why: str) -> None:
+        self.field = field
+        self.why = why
+        super().__init__(f"{field}: {why}")
+
+
+class UnknownName(InputError):
+    """A name that does not exist here."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str] = (), hint: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+        listed = ", ".join(self.known[:12]) + (", ..." if len(self.known) > 12 else "")  # noqa: PLR2004
+        tail = f" Known: {listed}." if listed else ""
+        super().__init__(f"There is no {kind} {name!r}.{tail}{' ' + hint if hint else ''}")
+
+
+class MissingRecord(InputError):
+    """A record that could exist and does not."""
+
+    def __init__(self, kind: str, key: str, command: str) -> None:
+        self.kind = kind
+        self.key = key
+        self.command = command
+        super().__init__(f"There is no {kind} for {key}. Make one with: {command}")
+
+
+class UnreadableFile(InputError):
+    """A file that cannot be read at all."""
+
+    def __init__(self, path: str, why: str, line: int | None = None) -> None:
+        self.path = path
+        self.why = why
+        self.line = line
+        place = path if line is None else f"{path}:{line}"
+        super().__init__(f"{place}: {why}")
+
+
+class ConfigError(BellwetherError):
+    """A setting that cannot be used."""
+
+    def __init__(self, setting: str, why: str) -> None:
+        self.setting = setting
+        self.why = why
+        super().__init__(f"Setting {setting}: {why}")
+
+
+class DataError(BellwetherError):
+    """Data that breaks a rule."""
+
+
+class SchemaViolation(DataError):
+    """A frame that does not fit its schema at a door."""
+
+    def __init__(self, frame: str, why: str) -> None:
+        self.frame = frame
+        self.why = why
+        super().__init__(f"Frame {frame!r} does not fit its schema: {why}")
+
+
+class InsufficientHistory(DataError):
+    """Too few sessions for what was asked."""
+
+    def __init__(self, what: str, have: int, need: int) -> None:
+        self.what = what
+        self.have = have
+        self.need = need
+        super().__init__(f"{what}: {have} sessions of history, at least {need} needed.")
+
+
+class ArtifactError(BellwetherError):
+    """A release that cannot be trusted."""
+
+
+class TamperedArtifact(ArtifactError):
+    """Bytes that differ from their recorded hash."""
+
+    def __init__(self, name: str, expected: str, found: str) -> None:
+        self.name = name
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"{name} does not match its recorded hash (expected {expected[:12]}, found {found[:12]}). "
+            "Restore the release from a backup or train it again."
+        )
+
+
+class UnloadableArtifact(ArtifactError):
+    """Bytes that cannot be used by this version."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"{name} cannot be loaded: {why}")
+
+
+class StorageError(BellwetherError):
+    """A store that did not do what it was asked."""
+
+    def __init__(self, store: str, why: str) -> None:
+        self.store = store
+        self.why = why
+        super().__init__(f"{store}: {why}")
+
+
+class Overloaded(StorageError):
+    """A bounded queue is full."""
+
+    def __init__(self, store: str, waiting: int, retry_after_s: int = 1) -> None:
+        self.waiting = waiting
+        self.retry_after_s = retry_after_s
+        super().__init__(store, f"{waiting} writes are waiting; try again in {retry_after_s} s.")
+
+
+class ReplayMismatch(BellwetherError):
+    """A stored prediction that is not reproduced."""
+
+    def __init__(self, prediction_id: str, field: str, stored: object, replayed: object) -> None:
+        self.prediction_id = prediction_id
+        self.field = field
+        self.stored = stored
+        self.replayed = replayed
+        super().__init__(
+            f"Prediction {prediction_id}: {field} was stored as {stored!r} and replays as {replayed!r}."
+        )

@@ -1,0 +1,324 @@
+"""The sockets between the uses and the outside world.
+
+Implementations live in the adapter packages and are built by `bootstrap` alone. Unless a port says
+otherwise its methods may be called from any thread, and values passed in stay the caller's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+import polars as pl
+
+from bellwether.core.calendar import SessionCalendar
+from bellwether.core.types import (
+    AppendResult,
+    FeatureVector,
+    Rejection,
+    ReleaseFiles,
+    Remark,
+    StoredPrediction,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done and how many there are."""
+
+
+def quiet(_what: str, _done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+class Clock(Protocol):
+    """Where the time comes from. `now` is timezone-aware UTC and never goes back."""
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQuery:
+    """What a source is asked for; None means all it has.
+
+    `columns` maps our column names to the names in a file; `zone` says where timestamps without a
+    zone were written.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    path: str | None = None
+    first: date | None = None
+    last: date | None = None
+    columns: Mapping[str, str] | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept."""
+
+    bars: pl.DataFrame
+    rejections: tuple[Rejection, ...]
+    remarks: tuple[Remark, ...]
+    rows_read: int
+
+
+class BarSource(Protocol):
+    """A supplier of daily bars. Raises UnreadableFile or InvalidRequest; a bad row never raises."""
+
+    name: str
+
+    def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
+        """Read what `query` asks for; a bar of a session not closed by `known_until` is rejected."""
+        ...
+
+
+class BarLake(Protocol):
+    """Bars and quarantine, append-only. Several processes may append at once. Raises StorageError."""
+
+    def append_bars(self, bars: pl.DataFrame, now: datetime) -> AppendResult:
+        """Add what is new in `bars` (schema BARS_IN) as new rows or revisions; repeats add nothing.
+
+        All rows of one call appear together or not at all. A changed bar becomes the next
+        revision, known from `now` on. The watermark of the result is the `ingested_at` of the
+        rows added, strictly later than any before; of the newest row where nothing was added.
+        """
+        ...
+
+    def append_rejections(self, rejections: Sequence[Rejection], now: datetime) -> int:
+        """Put `rejections` into quarantine, each once; return how many were new."""
+        ...
+
+    def bars(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions (schema BARS), sorted by symbol, session and revision."""
+        ...
+
+    def symbols(self) -> list[str]:
+        """List the symbols that have bars, sorted."""
+        ...
+
+    def watermark(self) -> datetime | None:
+        """Return the newest `ingested_at` of any bar; None while there is none."""
+        ...
+
+    def quarantine(self) -> pl.DataFrame:
+        """Return the rejected records (schema QUARANTINE)."""
+        ...
+
+
+class FeatureStore(Protocol):
+    """What was materialised, kept. One row a symbol, session, view and watermark."""
+
+    def write(self, frame: pl.DataFrame, view: str, watermark: datetime) -> int:
+        """Keep `frame` (symbol, session, last_close, the view's float64 columns); return rows added.
+
+        Writing the same (view, watermark) again adds nothing.
+        """
+        ...
+
+    def latest(self, view: str, watermark: datetime) -> list[FeatureVector]:
+        """Return each symbol's newest vector of one materialisation."""
+        ...
+
+    def history(self, symbol: str, view: str, watermark: datetime) -> pl.DataFrame:
+        """Return one symbol's rows of one materialisation by session."""
+        ...
+
+
+class OnlineStore(Protocol):
+    """The newest vector of each symbol and view, for serving."""
+
+    def put(self, vectors: Sequence[FeatureVector]) -> None:
+        """Keep `vectors`; one with an older session never replaces a newer one."""
+        ...
+
+    def get(self, symbol: str, view: str) -> FeatureVector | None:
+        """Return the vector of `symbol`, or None."""
+        ...
+
+
+class ReleaseStore(Protocol):
+    """Immutable releases, named by the hash of their content."""
+
+    def save(self, files: Mapping[str, bytes], manifest: Mapping[str, object]) -> str:
+        """Keep a release and return its id; the same content gives the same id and is kept once."""
+        ...
+
+    def load(self, release_id: str) -> ReleaseFiles:
+        """Return a release, every file checked against its hash.
+
+        Raises
+        ------
+        MissingRecord
+            If there is no such release.
+        TamperedArtifact
+            If any byte differs from what was saved.
+        """
+        ...
+
+    def ids(self) -> list[str]:
+        """List the ids of the releases that are kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionRow:
+    """One ingestion as the database keeps it."""
+
+    ingestion_id: str
+    source: str
+    started_at: datetime
+    finished_at: datetime
+    watermark: datetime
+    read: int
+    added: int
+    revised: int
+    unchanged: int
+    rejected: int
+    last_session: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialisationRow:
+    """One feature build as the database keeps it."""
+
+    view: str
+    watermark: datetime
+    built_at: datetime
+    symbols: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One training run: what was asked, on which data, what came out (as JSON)."""
+
+    run_id: str
+    key: str
+    started_at: datetime
+    finished_at: datetime
+    watermark: datetime
+    config: str
+    outcome: str
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """One release as the database keeps it; `symbols` are those it may answer for."""
+
+    release_id: str
+    run_id: str
+    created_at: datetime
+    model: str
+    scope: str
+    horizon_sessions: int
+    symbols: tuple[str, ...]
+
+
+class Ledger(Protocol):
+    """The platform's own record of what happened: the only truth about runs and releases."""
+
+    def record_ingestion(self, row: IngestionRow) -> None:
+        """Keep one finished ingestion."""
+        ...
+
+    def ingestions(self) -> list[IngestionRow]:
+        """List ingestions, oldest first."""
+        ...
+
+    def record_materialisation(self, row: MaterialisationRow) -> None:
+        """Keep one feature build; the same (view, watermark) is kept once."""
+        ...
+
+    def newest_materialisation(self, view: str) -> MaterialisationRow | None:
+        """Return the build of `view` with the newest watermark."""
+        ...
+
+    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
+        """Keep a training run and its releases in one transaction."""
+        ...
+
+    def run_by_key(self, key: str) -> RunRow | None:
+        """Return the newest run with this key (same data, same question), or None."""
+        ...
+
+    def runs(self, *, unmirrored: bool = False) -> list[RunRow]:
+        """List runs, oldest first."""
+        ...
+
+    def mark_mirrored(self, run_id: str) -> None:
+        """Note that a run has been mirrored to the tracker."""
+        ...
+
+    def releases(self) -> list[ReleaseRow]:
+        """List releases, newest first."""
+        ...
+
+
+class PredictionLog(Protocol):
+    """Predictions, durable before they are acknowledged."""
+
+    def append(self, prediction: StoredPrediction) -> "Future[None]":
+        """Queue `prediction`; the future is done once it is on disk, or carries the error.
+
+        What waits is written in one transaction. Raises Overloaded where the queue is full.
+        """
+        ...
+
+    def get(self, prediction_id: str) -> StoredPrediction | None:
+        """Return a stored prediction, or None."""
+        ...
+
+    def recent(self, limit: int) -> list[StoredPrediction]:
+        """Return the newest `limit` predictions, newest first."""
+        ...
+
+    def count(self) -> int:
+        """Count the stored predictions."""
+        ...
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        ...
+
+
+class Tracker(Protocol):
+    """Where people look at runs: a mirror of the ledger, never read to decide."""
+
+    def mirror(self, run: RunRow, releases: Sequence[ReleaseFiles]) -> None:
+        """Push one run; pushing it again changes nothing. Raises StorageError when away."""
+        ...
+
+
+class SentimentScorer(Protocol):
+    """Scores short financial texts."""
+
+    method: str
+
+    def score(self, texts: Sequence[str]) -> float | None:
+        """Return the mean score in [-1, 1]; None for no texts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a use may touch, built once by `bootstrap`.
+
+    `clock` is the market's time (fixed for data that ends in the past); `wall` is the machine's,
+    for when a thing was recorded.
+    """
+
+    clock: Clock
+    wall: Clock
+    calendar: SessionCalendar
+    sources: Mapping[str, BarSource]
+    lake: BarLake
+    features: FeatureStore
+    online: OnlineStore
+    releases: ReleaseStore
+    ledger: Ledger
+    log: PredictionLog
+    tracker: Tracker
+    sentiment: SentimentScorer
