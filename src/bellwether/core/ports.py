@@ -260,7 +260,7 @@ class Ledger(Protocol):
 class PredictionLog(Protocol):
     """Predictions, durable before they are acknowledged."""
 
-    def append(self, prediction: StoredPrediction) -> "Future[None]":
+    def append(self, prediction: StoredPrediction) -> Future[None]:
         """Queue `prediction`; the future is done once it is on disk, or carries the error.
 
         What waits is written in one transaction. Raises Overloaded where the queue is full.
