@@ -104,7 +104,7 @@ def _instant(value: np.datetime64) -> datetime:
 @cache
 def session_calendar(name: str = "XNYS") -> SessionCalendar:
     """Build the calendar of exchange `name` from 1962 to 2035, once a process."""
-    import exchange_calendars as xc  # noqa: PLC0415  (carries pandas: 0.8 s that not every command needs)
+    import exchange_calendars as xc
 
     source = xc.get_calendar(name, start=START, end=END)
     naive = [frame.dt.tz_convert(None).to_numpy() for frame in (source.opens, source.closes)]

@@ -1,0 +1,5 @@
+"""`python -m bellwether`."""
+
+from bellwether.cli.main import main
+
+main()

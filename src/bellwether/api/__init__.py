@@ -1,0 +1,1 @@
+"""The HTTP door: predictions, records, health, metrics and pages."""

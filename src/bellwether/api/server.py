@@ -1,0 +1,169 @@
+"""Serve an ASGI application on uvicorn until told to stop."""
+
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bellwether.api import problems
+from bellwether.core.errors import ConfigError
+from bellwether.telemetry import get_logger
+
+BACKLOG = 2_048
+KEEP_ALIVE_S = 30
+GRACE_S = 10
+MAX_HEADERS = 200
+MAX_HEAD_BYTES = 65_536
+
+_CLOSING_HEADERS = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
+    b"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+)
+
+
+class HeadTooLarge(Exception):
+    """A request whose address and headers are larger than any real one's."""
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol with a limit on the head, and problems instead of plain text."""
+
+    _head_bytes = 0
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        detail = f"{msg} The head may have {MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes."
+        body = problems.problem_body(problems.Problem(problems.MALFORMED, detail), "")
+        self.transport.write(_CLOSING_HEADERS % len(body) + body)
+        self.transport.close()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEADERS:
+            raise HeadTooLarge
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket to serve on; port 0 takes a free one.
+
+    Raises
+    ------
+    ConfigError
+        If the address is taken, not ours or not allowed, saying what to do.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise ConfigError("host", f"{host!r} is not an address: {error.strerror}.") from error
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _unusable(host, port, error) from error
+    listener.setblocking(False)
+    return listener
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """Configure uvicorn for `app`: uvloop, httptools, no access log, our own log set-up."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+
+
+def serve(app: ASGIApp, host: str, port: int, on_ready: Callable[[], None] | None = None) -> None:
+    """Serve `app` until SIGINT or SIGTERM, then finish what was begun and return.
+
+    Parameters
+    ----------
+    app
+        The application.
+    host, port
+        Where to listen; port 0 takes a free one, which the log names.
+    on_ready
+        Called once the address is ours and callers are queued for us.
+
+    Raises
+    ------
+    ConfigError
+        If the address cannot be used.
+    """
+    listener = listen(host, port)
+    bound = listener.getsockname()
+    log = get_logger(__name__)
+    log.info("serving", host=bound[0], port=bound[1])
+    if on_ready is not None:
+        on_ready()
+    with _signals_only_stop():
+        server(app).run(sockets=[listener])
+    log.info("stopped", host=bound[0], port=bound[1])
+
+
+@contextmanager
+def _signals_only_stop() -> Iterator[None]:
+    """Keep the signal that stopped the server from killing the process afterwards.
+
+    uvicorn raises it again once it is done, and its default would end the process before the
+    caller has closed its stores.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda _number, _frame: None) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _unusable(host: str, port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        why = f"{port} on {host} is taken by another program; stop it or serve on another port."
+        return ConfigError("port", why)
+    if error.errno == errno.EACCES:
+        return ConfigError("port", f"{port} needs privileges; serve on a port from 1024 upwards.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ConfigError("host", f"{host} is not an address of this machine.")
+    return ConfigError("port", f"{port} on {host} cannot be used: {error.strerror}.")

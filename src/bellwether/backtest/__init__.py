@@ -1,0 +1,1 @@
+"""What a forecast would have earned: fills at the next open, after costs."""

@@ -1,0 +1,214 @@
+"""Commands around data: ingest, lake, features."""
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, tell
+
+app = typer.Typer()
+lake = typer.Typer(no_args_is_help=True)
+features = typer.Typer(no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
+    source: Annotated[str, typer.Argument(help="sample, or files with --path.")] = "sample",
+    symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
+    path: Annotated[Path | None, typer.Option(help="A CSV or Parquet file, or a folder.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of times written without one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring bars into the lake; what breaks a rule goes to quarantine, with its line.
+
+    Example: bellwether ingest files --path prices.csv --map close=Last
+    """
+    with edge(as_json=as_json):
+        from bellwether.core.ports import SourceQuery
+        from bellwether.pipelines import ingest as use
+
+        query = SourceQuery(
+            symbols=_listed(symbols),
+            path=None if path is None else str(path),
+            first=first.date() if first else None,
+            last=last.date() if last else None,
+            columns=_mapped(columns),
+            zone=zone,
+        )
+        with ports() as wired, progress_bar(silent=as_json) as progress:
+            report = use.run(use.IngestConfig(source, query), wired.ports, progress)
+        if as_json:
+            tell(asdict(report))
+        else:
+            for line in report.lines():
+                say(line)
+        if report.accepted == 0:
+            raise typer.Exit(FAILED)
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(part.strip().upper() for part in text.split(",") if part.strip())
+
+
+def _mapped(pairs: list[str] | None) -> dict[str, str] | None:
+    from bellwether.core.errors import InvalidRequest
+
+    if not pairs:
+        return None
+    for pair in pairs:
+        if "=" not in pair:
+            raise InvalidRequest("--map", f"{pair!r} is not of the form ours=theirs")
+    return {ours.strip(): theirs.strip() for ours, theirs in (p.split("=", 1) for p in pairs)}
+
+
+@lake.command("check")
+def lake_check(as_json: Json = False) -> None:
+    """Say what the lake holds and what lies in quarantine.
+
+    Example: bellwether lake check
+    """
+    with edge(as_json=as_json), ports() as wired:
+        kept = wired.ports.lake
+        bars = kept.bars()
+        reasons = kept.quarantine().group_by("reason").len().sort("reason").rows()
+        rows = [
+            {"symbol": s[0], "first": s[1], "last": s[2], "bars": s[3], "revised": s[4]}
+            for s in _per_symbol(bars)
+        ]
+        if as_json:
+            tell({"symbols": rows, "quarantine": dict(reasons), "watermark": kept.watermark()})
+            return
+        for row in rows:
+            say("{symbol:<8} {first} to {last}  {bars:>6} bars, {revised} revised".format(**row))
+        say(f"Quarantine: {', '.join(f'{n} {r}' for r, n in reasons) or 'empty'}.")
+
+
+def _per_symbol(bars: "object") -> list[tuple[object, ...]]:
+    import polars as pl
+
+    frame = bars if isinstance(bars, pl.DataFrame) else pl.DataFrame()
+    grouped = frame.group_by("symbol").agg(
+        first=pl.col("session").min(),
+        last=pl.col("session").max(),
+        bars=pl.col("session").n_unique(),
+        revised=(pl.col("revision") > 0).sum(),
+    )
+    return grouped.sort("symbol").rows()
+
+
+@lake.command("quarantine")
+def lake_quarantine(as_json: Json = False) -> None:
+    """List the rejected records with their place and the reason.
+
+    Example: bellwether lake quarantine
+    """
+    with edge(as_json=as_json), ports() as wired:
+        rows = wired.ports.lake.quarantine().rows(named=True)
+        if as_json:
+            tell(rows)
+            return
+        for row in rows:
+            say(f"{row['location']}: {row['reason']}: {row['detail']}")
+        say(f"{len(rows)} records in quarantine.")
+
+
+@features.command("list")
+def features_list(as_json: Json = False) -> None:
+    """List the features with meaning and unit.
+
+    Example: bellwether features list
+    """
+    with edge(as_json=as_json):
+        from bellwether.features.catalog import technical
+
+        view = technical()
+        if as_json:
+            tell([_described(f) for f in view.features])
+            return
+        for f in view.features:
+            say(f"{f.name:<18} {f.group:<11} {f.unit:<9} {f.meaning}")
+        say(f"{len(view.features)} features, {view.version}")
+
+
+def _described(feature: "object") -> dict[str, object]:
+    from bellwether.features.catalog import Feature
+
+    if not isinstance(feature, Feature):
+        raise TypeError(type(feature))
+    return {
+        "name": feature.name,
+        "formula": str(feature.expression),
+        "meaning": feature.meaning,
+        "unit": feature.unit,
+        "group": feature.group,
+        "kind": feature.kind.value,
+        "warm_up_sessions": feature.warm_up,
+        "source": "TA-Lib on the forward-adjusted total-return series",
+    }
+
+
+@features.command("describe")
+def features_describe(name: str, as_json: Json = False) -> None:
+    """Print one feature's formula, unit and warm-up.
+
+    Example: bellwether features describe rsi_14
+    """
+    with edge(as_json=as_json):
+        from bellwether.core.errors import UnknownName
+        from bellwether.features.catalog import technical
+
+        found = {f.name: f for f in technical().features}
+        if name not in found:
+            raise UnknownName("feature", name, sorted(found))
+        row = _described(found[name])
+        if as_json:
+            tell(row)
+            return
+        for key, value in row.items():
+            say(f"{key:<17} {value}")
+
+
+@features.command("show")
+def features_show(symbol: str, as_json: Json = False) -> None:
+    """Print a symbol's newest features; levels are on today's raw scale.
+
+    Example: bellwether features show AAPL
+    """
+    with edge(as_json=as_json), ports() as wired:
+        from bellwether.pipelines import materialize
+
+        row = materialize.newest(symbol.upper(), wired.ports)
+        if as_json:
+            tell(row)
+            return
+        for key, value in row.items():
+            say(f"{key:<18} {value}")
+
+
+@features.command("materialize")
+def features_materialize(as_json: Json = False) -> None:
+    """Compute what is new in the lake and keep it for serving.
+
+    Example: bellwether features materialize
+    """
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.pipelines import materialize
+
+        report = materialize.run(wired.ports, progress)
+        if as_json:
+            tell(asdict(report))
+            return
+        for line in report.lines():
+            say(line)

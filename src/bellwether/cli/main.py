@@ -1,0 +1,63 @@
+"""`bellwether`: commands, options and their help."""
+
+from typing import Annotated
+
+import typer
+
+from bellwether import __version__
+from bellwether.cli import data, model, service
+from bellwether.cli.frame import edge, say, tell
+
+app = typer.Typer(
+    name="bellwether",
+    help="Self-hosted forecasting for equities that proves its own honesty.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (data.app, model.app, service.app):
+    app.registered_commands += group.registered_commands
+app.add_typer(data.lake, name="lake", help="Look into the lake.")
+app.add_typer(data.features, name="features", help="List, describe and build features.")
+config = typer.Typer(no_args_is_help=True)
+app.add_typer(config, name="config", help="Settings in force.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        say(__version__)
+        raise typer.Exit
+    del context
+
+
+@config.command("show")
+def config_show(as_json: Json = False) -> None:
+    """Print every setting, its value and where it came from.
+
+    Example: bellwether config show --json
+    """
+    from bellwether.settings import load
+
+    with edge(as_json=as_json):
+        found, origin = load()
+        rows = {name: {"value": str(value), "from": origin[name]} for name, value in found}
+        if as_json:
+            tell(rows)
+            return
+        for name, row in rows.items():
+            say(f"{name:<14} {row['value']:<40} ({row['from']})")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

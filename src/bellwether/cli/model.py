@@ -1,0 +1,194 @@
+"""Commands around models: train, backtest, releases, predict, replay."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
+
+
+@app.command()
+def train(
+    symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
+    model: Annotated[
+        str, typer.Option(help="Model to release: lightgbm, linear or a baseline.")
+    ] = "lightgbm",
+    horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
+    each: Annotated[
+        bool, typer.Option(help="Judge a model of its own for every symbol too.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Train and judge models walk-forward beside baselines, and pack a release.
+
+    Example: bellwether train --model linear --horizon 5
+    """
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.pipelines import train as use
+
+        config = use.TrainConfig(
+            symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
+            model=model,
+            horizon_sessions=horizon,
+            seed=seed,
+            each=each,
+            workers=settings().workers,
+        )
+        report = use.run(config, wired.ports, progress)
+        if as_json:
+            tell(asdict(report))
+            return
+        for line in report.lines():
+            say(line)
+        print_table(report.outcome["table"])
+
+
+def print_table(table: dict[str, dict[str, Any]]) -> None:
+    """Print models beside baselines, one row each."""
+    say(
+        f"{'model':<16} {'n':>6} {'accuracy':>8} {'95 % interval':>15} {'r2_oos':>8} "
+        f"{'brier':>6} {'sharpe':>7} {'roi':>8} {'max dd':>7}"
+    )
+    for name, f in table.items():
+        interval = f["directional_accuracy_ci"]
+        span = "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+        cells = [
+            _cell(f["directional_accuracy"], 8, 3),
+            f"{span:>15}",
+            _cell(f["r2_oos"], 8, 4),
+            _cell(f["brier"], 6, 4),
+            _cell(f["sharpe"], 7, 2),
+            _cell(f["roi"], 8, 2),
+            _cell(f["max_drawdown"], 7, 2),
+        ]
+        say(f"{name:<16} {f['n']:>6} {' '.join(cells)}")
+
+
+def _cell(value: float | None, width: int, digits: int) -> str:
+    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+
+
+@app.command()
+def backtest(
+    symbol: Symbol,
+    days: Annotated[int, typer.Option(min=1, max=100_000, help="Sessions, newest last.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Print the stored walk-forward of a symbol: the model beside the baselines, after costs.
+
+    Example: bellwether backtest AAPL --days 250
+    """
+    with edge(as_json=as_json), ports() as wired:
+        from bellwether.inference.service import PredictionService
+
+        found: dict[str, Any] = PredictionService(wired.ports).backtest(symbol.upper(), days)
+        if as_json:
+            tell(found)
+            return
+        say(f"{found['symbol']}, {found['from']} to {found['to']}, release {found['release']}")
+        print_table({found["model"]: found["metrics"], **found["baselines"]})
+
+
+@app.command()
+def releases(as_json: Json = False) -> None:
+    """List releases, newest first.
+
+    Example: bellwether releases
+    """
+    with edge(as_json=as_json), ports() as wired:
+        rows = [asdict(r) for r in wired.ports.ledger.releases()]
+        if as_json:
+            tell(rows)
+            return
+        for r in rows:
+            say(
+                f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<10} "
+                f"h={r['horizon_sessions']}  {', '.join(r['symbols'])}"
+            )
+        say(f"{len(rows)} releases.")
+
+
+@app.command()
+def predict(
+    symbol: Symbol,
+    headline: Annotated[list[str] | None, typer.Option(help="A news headline; repeatable.")] = None,
+    horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
+    explain: Annotated[bool, typer.Option(help="Add what each feature contributes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Predict one symbol; the prediction is stored before it is printed.
+
+    Example: bellwether predict AAPL --headline "Strong earnings" --json
+    """
+    with edge(as_json=as_json), ports() as wired:
+        from bellwether.core.types import PredictionRequest
+        from bellwether.inference.service import PredictionService
+
+        service = PredictionService(wired.ports, wired.standing)
+        request = PredictionRequest(
+            symbol.upper(), horizon, tuple(headline or ()), user_id="cli", explain=explain
+        )
+        answer = service.answer(request)
+        answer.durable.result()
+        p = answer.prediction
+        if as_json:
+            tell(asdict(p))
+            return
+        span = (
+            "no interval"
+            if p.interval is None
+            else (
+                f"{p.interval.coverage:.0%} interval {p.interval.lower:.2f} to {p.interval.upper:.2f}"
+            )
+        )
+        say(
+            f"{p.symbol} after {p.as_of}: {p.last_price:.2f} USD, {p.direction} with "
+            f"probability {p.probability_up:.3f} of a rise over {p.horizon_sessions} session(s)"
+        )
+        say(f"expected {p.expected_return:+.3%}, {p.predicted_price:.2f} USD, {span}")
+        say(_skill_in_words(asdict(p.skill)))
+        for reason in p.degraded:
+            say(f"note: {reason}")
+        say(f"stored as {p.prediction_id}, release {p.release}")
+
+
+def _skill_in_words(k: dict[str, Any]) -> str:
+    if k["ci_low"] is None:
+        return "skill: never judged out of sample"
+    head = "skill shown" if k["shown"] else "no skill shown"
+    return (
+        f"{head}: right {k['directional_accuracy']:.1%} of {k['n']} times out of sample "
+        f"({k['ci_low']:.1%} to {k['ci_high']:.1%}), {k['baseline']} {k['baseline_accuracy']:.1%}"
+    )
+
+
+@app.command()
+def replay(
+    prediction_ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids; none for --last.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest to replay.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """Compute stored predictions again from the bars of then, and compare every bit.
+
+    Example: bellwether replay --last 1000
+    """
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.pipelines import replay as use
+
+        report = use.run(wired.ports, prediction_ids or None, last, progress)
+        if as_json:
+            tell(asdict(report))
+        else:
+            for line in report.lines():
+                say(line)
+        if report.mismatches:
+            raise typer.Exit(FAILED)

@@ -1,0 +1,1 @@
+"""The platform's own record: runs, releases, ingestions and predictions, on SQLAlchemy Core."""

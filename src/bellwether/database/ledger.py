@@ -1,0 +1,95 @@
+"""The ledger of ingestions, feature builds, runs and releases."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from bellwether.core.errors import StorageError
+from bellwether.core.ports import IngestionRow, MaterialisationRow, ReleaseRow, RunRow
+from bellwether.database import tables
+
+
+class SqlLedger:
+    """The Ledger port on any database that SQLAlchemy speaks to."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def record_ingestion(self, row: IngestionRow) -> None:
+        """Keep one finished ingestion."""
+        self._write(sa.insert(tables.ingestions).values(**asdict(row)))
+
+    def ingestions(self) -> list[IngestionRow]:
+        """List ingestions, oldest first."""
+        query = sa.select(tables.ingestions).order_by("finished_at", "ingestion_id")
+        return [IngestionRow(**row) for row in self._read(query)]
+
+    def record_materialisation(self, row: MaterialisationRow) -> None:
+        """Keep one feature build; the same (view, watermark) is kept once."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(tables.materialisations).values(**asdict(row)))
+        except IntegrityError:
+            return
+        except DBAPIError as error:
+            raise StorageError("database", str(error.orig)) from error
+
+    def newest_materialisation(self, view: str) -> MaterialisationRow | None:
+        """Return the build of `view` with the newest watermark."""
+        t = tables.materialisations
+        query = sa.select(t).where(t.c.view == view).order_by(t.c.watermark.desc()).limit(1)
+        rows = self._read(query)
+        return MaterialisationRow(**rows[0]) if rows else None
+
+    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
+        """Keep a training run and its releases in one transaction."""
+        rows = [{**asdict(r), "symbols": json.dumps(list(r.symbols))} for r in releases]
+        statements = [sa.insert(tables.runs).values(**asdict(run))]
+        statements += [sa.insert(tables.releases).values(**row) for row in rows]
+        self._write(*statements)
+
+    def run_by_key(self, key: str) -> RunRow | None:
+        """Return the newest run with this key, or None."""
+        t = tables.runs
+        query = sa.select(t).where(t.c.key == key).order_by(t.c.finished_at.desc()).limit(1)
+        rows = self._read(query)
+        return RunRow(**rows[0]) if rows else None
+
+    def runs(self, *, unmirrored: bool = False) -> list[RunRow]:
+        """List runs, oldest first."""
+        t = tables.runs
+        query = sa.select(t).order_by(t.c.finished_at, t.c.run_id)
+        if unmirrored:
+            query = query.where(t.c.mirrored.is_(False))
+        return [RunRow(**row) for row in self._read(query)]
+
+    def mark_mirrored(self, run_id: str) -> None:
+        """Note that a run has been mirrored to the tracker."""
+        t = tables.runs
+        self._write(sa.update(t).where(t.c.run_id == run_id).values(mirrored=True))
+
+    def releases(self) -> list[ReleaseRow]:
+        """List releases, newest first."""
+        t = tables.releases
+        query = sa.select(t).order_by(t.c.created_at.desc(), t.c.scope, t.c.release_id)
+        rows = self._read(query)
+        return [ReleaseRow(**{**r, "symbols": tuple(json.loads(r["symbols"]))}) for r in rows]
+
+    def _write(self, *statements: sa.Executable) -> None:
+        try:
+            with self._engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(statement)
+        except DBAPIError as error:
+            raise StorageError("database", str(error.orig)) from error
+
+    def _read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return [dict(row) for row in connection.execute(query).mappings()]
+        except DBAPIError as error:
+            raise StorageError("database", str(error.orig)) from error

@@ -1,0 +1,107 @@
+"""The tables. Migrations create them; this module says how the code sees them."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData()
+
+
+class UtcMicros(TypeDecorator[datetime]):
+    """An instant as whole microseconds since 1970 UTC: the same number in every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
+        """Turn an aware instant into microseconds."""
+        if value is None:
+            return None
+        since = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+    def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
+        """Turn microseconds into an aware instant."""
+        if value is None:
+            return None
+        seconds, micros = divmod(value, 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+
+
+ingestions = sa.Table(
+    "ingestions",
+    metadata,
+    sa.Column("ingestion_id", sa.String(36), primary_key=True),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("started_at", UtcMicros, nullable=False),
+    sa.Column("finished_at", UtcMicros, nullable=False),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("read", sa.BigInteger, nullable=False),
+    sa.Column("added", sa.BigInteger, nullable=False),
+    sa.Column("revised", sa.BigInteger, nullable=False),
+    sa.Column("unchanged", sa.BigInteger, nullable=False),
+    sa.Column("rejected", sa.BigInteger, nullable=False),
+    sa.Column("last_session", sa.Date),
+)
+
+materialisations = sa.Table(
+    "materialisations",
+    metadata,
+    sa.Column("view", sa.String(128), primary_key=True),
+    sa.Column("watermark", UtcMicros, primary_key=True),
+    sa.Column("built_at", UtcMicros, nullable=False),
+    sa.Column("symbols", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.String(36), primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False, index=True),
+    sa.Column("started_at", UtcMicros, nullable=False),
+    sa.Column("finished_at", UtcMicros, nullable=False),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("mirrored", sa.Boolean, nullable=False),
+)
+
+releases = sa.Table(
+    "releases",
+    metadata,
+    sa.Column("release_id", sa.String(64), primary_key=True),
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("created_at", UtcMicros, nullable=False),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("scope", sa.String(64), nullable=False),
+    sa.Column("horizon_sessions", sa.Integer, nullable=False),
+    sa.Column("symbols", sa.Text, nullable=False),
+)
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("prediction_id", sa.String(36), primary_key=True),
+    sa.Column("recorded_at", UtcMicros, nullable=False),
+    sa.Column("symbol", sa.String(32), nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("horizon_sessions", sa.Integer, nullable=False),
+    sa.Column("last_price", sa.Double, nullable=False),
+    sa.Column("expected_return", sa.Double, nullable=False),
+    sa.Column("predicted_price", sa.Double, nullable=False),
+    sa.Column("probability_up", sa.Double, nullable=False),
+    sa.Column("direction", sa.String(8), nullable=False),
+    sa.Column("interval_lower", sa.Double),
+    sa.Column("interval_upper", sa.Double),
+    sa.Column("release", sa.String(64), nullable=False),
+    sa.Column("arm", sa.String(16), nullable=False),
+    sa.Column("view", sa.String(128), nullable=False),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("features", sa.LargeBinary, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("sentiment_score", sa.Double),
+    sa.Column("degraded", sa.Text, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Where features are kept: all of them on disk, the newest of each symbol in memory."""

@@ -1,0 +1,1 @@
+"""Predictions: one service under HTTP, the command line and replay."""

@@ -1,0 +1,200 @@
+"""What people look at: the walk-forward of a symbol, health, the front page. All JSON-ready."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bellwether.core.errors import BellwetherError, MissingRecord
+from bellwether.core.ports import Ports
+from bellwether.core.types import StoredPrediction
+from bellwether.evaluation.record import figures
+from bellwether.features.catalog import FeatureView
+from bellwether.inference.catalogue import Catalogue
+from bellwether.inference.release import Served
+
+BASELINES = ("always_up", "historical_mean", "momentum", "last_value")
+SPARK_SESSIONS = 250
+RECENT = 10
+
+
+def backtest(served: Served, symbol: str, days: int) -> dict[str, object]:
+    """Return the last `days` judged sessions of a symbol: the model beside the baselines.
+
+    Raises
+    ------
+    MissingRecord
+        If the release has no walk-forward rows of the symbol.
+    """
+    rows = None if served.record is None else served.record.filter(pl.col("symbol") == symbol)
+    if rows is None or rows.height == 0:
+        raise MissingRecord("walk-forward record", symbol, "bellwether train")
+    last = rows.sort("session").tail(days)
+    horizon = served.horizon_sessions
+    return {
+        "symbol": symbol,
+        "from": str(last["session"][0]),
+        "to": str(last["session"][-1]),
+        "n": last.height,
+        "metrics": figures(last, served.model, horizon),
+        "baselines": {b: figures(last, b, horizon) for b in BASELINES},
+        "costs": served.costs,
+        "release": served.release_id,
+        "model": served.model,
+        "horizon_sessions": horizon,
+    }
+
+
+def health(ports: Ports, catalogue: Catalogue, standing: tuple[str, ...]) -> dict[str, object]:
+    """Ask each component, and say how it is and how long it took to answer."""
+    parts = {
+        "database": _ask(lambda: f"{ports.log.count()} predictions stored"),
+        "lake": _ask(lambda: f"{len(ports.lake.symbols())} symbols"),
+        "model": _model(catalogue),
+        "features": _features(catalogue),
+    }
+    states = {p["status"] for p in parts.values()}
+    down = parts["database"]["status"] == "down" or not catalogue.answering
+    status = "down" if down else "healthy" if states == {"healthy"} else "degraded"
+    return {"status": status, "components": parts, "degraded": list(standing)}
+
+
+def _ask(question: Callable[[], str]) -> dict[str, Any]:
+    begun = time.perf_counter()
+    try:
+        status, detail = "healthy", question()
+    except BellwetherError as error:
+        status, detail = "down", str(error)
+    return {
+        "status": status,
+        "detail": detail,
+        "latency_ms": round((time.perf_counter() - begun) * 1000, 3),
+    }
+
+
+def _model(catalogue: Catalogue) -> dict[str, Any]:
+    if not catalogue.answering:
+        return {
+            "status": "down",
+            "detail": "no release answers; make one with: bellwether train",
+            "latency_ms": 0.0,
+        }
+    detail = f"{len(catalogue.releases)} releases answer for {len(catalogue.answering)} questions"
+    status = "degraded" if catalogue.faults else "healthy"
+    return {"status": status, "detail": "; ".join((detail, *catalogue.faults)), "latency_ms": 0.0}
+
+
+def _features(catalogue: Catalogue) -> dict[str, Any]:
+    if catalogue.watermark is None:
+        detail = "nothing materialised; run: bellwether features materialize"
+        return {"status": "degraded", "detail": detail, "latency_ms": 0.0}
+    detail = f"materialised up to {catalogue.watermark.isoformat()}"
+    return {"status": "healthy", "detail": detail, "latency_ms": 0.0}
+
+
+def overview(ports: Ports, catalogue: Catalogue, standing: tuple[str, ...]) -> dict[str, object]:
+    """Return what the front page shows."""
+    main = _main(catalogue)
+    return {
+        "as_of": str(ports.calendar.last_closed(ports.clock.now())),
+        "clock": ports.clock.now().isoformat(),
+        "degraded": list(standing),
+        "symbols": [_card(s, ports, catalogue) for s in catalogue.symbols],
+        "walk_forward": None if main is None else _walk_forward(main),
+        "recent": [_brief(p) for p in ports.log.recent(RECENT)],
+        "quarantine": ports.lake.quarantine().height,
+        "predictions": ports.log.count(),
+    }
+
+
+def _main(catalogue: Catalogue) -> Served | None:
+    judged = [s for s in catalogue.releases.values() if s.record is not None]
+    return max(judged, key=lambda s: len(s.symbols)) if judged else None
+
+
+def _card(symbol: str, ports: Ports, catalogue: Catalogue) -> dict[str, object]:
+    horizons = sorted(h for s, h in catalogue.answering if s == symbol)
+    served = catalogue.release_for(symbol, horizons[0]) if horizons else None
+    bars = ports.lake.bars([symbol]).unique("session", keep="last").sort("session")
+    recent = bars.tail(SPARK_SESSIONS)
+    skill = served.skill.get(symbol) if served else None
+    return {
+        "symbol": symbol,
+        "last_session": str(bars["session"][-1]),
+        "last_close": bars["close"][-1],
+        "release": served.release_id if served else None,
+        "model": served.model if served else None,
+        "skill": asdict(skill) if skill else None,
+        "history": {
+            "sessions": [str(d) for d in recent["session"].to_list()],
+            "close": _today(recent),
+        },
+    }
+
+
+def _today(bars: pl.DataFrame) -> list[float]:
+    """Put raw closes on the share basis of the last session, as people read a chart."""
+    ratios = bars["split_ratio"].to_numpy()
+    after = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
+    return [float(c) for c in bars["close"].to_numpy() / after]
+
+
+def _walk_forward(served: Served) -> dict[str, object]:
+    record = served.record
+    if record is None:
+        raise MissingRecord("walk-forward record", served.release_id, "bellwether train")
+    rows = []
+    for name in (served.model, *BASELINES):
+        f = figures(record, name, served.horizon_sessions)
+        low, high = f["directional_accuracy_ci"] or (None, None)
+        keep = ("n", "directional_accuracy", "r2_oos", "brier", "sharpe", "roi", "max_drawdown")
+        rows.append(
+            {"name": name, "is_model": name == served.model, "ci_low": low, "ci_high": high}
+            | {k: f[k] for k in keep}
+        )
+    shown = sorted(s for s, k in served.skill.items() if k.shown)
+    reading = (
+        f"Skill in direction beyond the best baseline is shown on {', '.join(shown)} only."
+        if shown
+        else "No skill in direction beyond the best baseline is shown on any symbol."
+    )
+    return {
+        "model": served.model,
+        "from": str(record["session"].min()),
+        "to": str(record["session"].max()),
+        "horizon_sessions": served.horizon_sessions,
+        "rows": rows,
+        "reading": reading,
+    }
+
+
+def _brief(p: StoredPrediction) -> dict[str, object]:
+    return {
+        "prediction_id": p.prediction_id,
+        "recorded_at": p.recorded_at.isoformat(),
+        "symbol": p.symbol,
+        "as_of": str(p.as_of),
+        "expected_return": p.expected_return,
+        "probability_up": p.probability_up,
+        "direction": p.direction,
+        "release": p.release,
+    }
+
+
+def stored(p: StoredPrediction, view: FeatureView) -> dict[str, object]:
+    """Return a stored prediction with its features by name where the view is the present one."""
+    row = asdict(p)
+    values = np.frombuffer(p.features, dtype="<f8").tolist()
+    named = dict(zip(view.columns, values, strict=True)) if p.view == view.version else None
+    return row | {
+        "recorded_at": p.recorded_at.isoformat(),
+        "watermark": p.watermark.isoformat(),
+        "as_of": str(p.as_of),
+        "features": named,
+        "request": json.loads(p.request),
+        "degraded": json.loads(p.degraded),
+    }

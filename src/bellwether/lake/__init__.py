@@ -1,0 +1,1 @@
+"""Bars and quarantine, kept for good."""

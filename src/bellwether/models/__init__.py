@@ -1,0 +1,1 @@
+"""Forecasters: one contract, packed as ONNX, scored as packed."""

@@ -1,0 +1,51 @@
+"""Contributions of a forecast, from the arrays that a release carries."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+
+
+def contributions(
+    explainer: Mapping[str, Array], x: npt.NDArray[np.float32]
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Split one forecast of the log return into a base value and what each feature adds.
+
+    Parameters
+    ----------
+    explainer : mapping of str to ndarray
+        What the model's `explainer` gave when it was packed.
+    x : ndarray of shape (n_features,)
+        The row, float32; NaN marks a missing feature.
+
+    Returns
+    -------
+    tuple of float and ndarray of shape (n_features,)
+        Base and contributions; together they add up to the forecast, up to float32 rounding.
+    """
+    base = float(explainer["base"][0])
+    if "shapley" in explainer:
+        return base, _trees(explainer, x)
+    if "signs" in explainer:
+        return base, np.sign(np.nan_to_num(x)) * explainer["signs"].astype(np.float64)
+    coefficients = explainer["coefficients"].astype(np.float64)
+    if "mean" not in explainer:
+        return base, coefficients
+    z = (x - explainer["mean"].astype(np.float64)) / explainer["scale"].astype(np.float64)
+    clip = float(explainer["clip"][0])
+    return base, coefficients * np.clip(np.nan_to_num(z), -clip, clip)
+
+
+def _trees(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    feature = explainer["feature"]
+    here = x.astype(np.float64)[feature]
+    met = (here > explainer["low"]) & (here <= explainer["high"])
+    met |= np.isnan(here) & explainer["missing_ok"].astype(bool)
+    bits = met @ (1 << np.arange(met.shape[1]))
+    shares = explainer["shapley"][np.arange(len(bits)), bits].astype(np.float64)
+    n = int(explainer["n_features"][0])
+    total = np.zeros(n)
+    np.add.at(total, feature.ravel().astype(np.int64), shares.ravel())
+    return total

@@ -1,0 +1,1 @@
+"""The uses: one file each, `run(config, ports) -> Report`."""

@@ -1,0 +1,90 @@
+"""The training set: features as known at each decision, labels with their three times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bellwether.core.asof import as_of
+from bellwether.core.errors import InsufficientHistory
+from bellwether.core.ports import Ports
+from bellwether.core.schemas import LABELS, SERIES, check
+from bellwether.features.adjust import adjust_forward
+from bellwether.features.catalog import FeatureView
+from bellwether.features.history import BAR_KEYS, as_known
+from bellwether.features.labels import open_to_open
+
+SCALE = "volatility_20"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows that a model may be trained or judged on, sorted by decision and symbol.
+
+    `rows` has the schema LABELS plus `scale`, the volatility known at the decision over the
+    label's horizon (a fraction); `X` is the float32 matrix of the view's model features.
+    `series` holds each symbol's adjusted series (schema SERIES). Rows of a symbol's warm-up and
+    rows whose label is not known yet are left out.
+    """
+
+    view: FeatureView
+    rows: pl.DataFrame
+    X: npt.NDArray[np.float32]
+    series: dict[str, pl.DataFrame]
+
+    @property
+    def y(self) -> npt.NDArray[np.float64]:
+        """Realised log returns of shape (n_rows,)."""
+        return self.rows["log_return"].to_numpy()
+
+    def of(self, symbol: str) -> "Dataset":
+        """Return the rows of one symbol."""
+        mine = (self.rows["symbol"] == symbol).to_numpy()
+        return Dataset(
+            self.view, self.rows.filter(mine), self.X[mine], {symbol: self.series[symbol]}
+        )
+
+
+def build(
+    symbols: Sequence[str], view: FeatureView, horizon: int, watermark: datetime, ports: Ports
+) -> Dataset:
+    """Assemble the training set of `symbols` as of the clock and the watermark.
+
+    Raises
+    ------
+    InsufficientHistory
+        If no symbol has a complete feature vector with a known label.
+    """
+    now = ports.clock.now()
+    parts: list[pl.DataFrame] = []
+    series: dict[str, pl.DataFrame] = {}
+    for symbol in symbols:
+        revisions = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
+        bars = as_of(revisions, now, BAR_KEYS)
+        if bars.height == 0:
+            continue
+        first_known = revisions.group_by("session").agg(pl.col("knowledge_time").min())
+        adjusted = adjust_forward(bars, ports.calendar).update(first_known, on="session")
+        adjusted = check(adjusted, SERIES)
+        series[symbol] = adjusted
+        labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
+        features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
+        parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))
+    if not parts:
+        raise InsufficientHistory("training", 0, view.warm_up + 1)
+    rows = (
+        pl.concat(parts)
+        .filter(pl.col("log_return").is_not_null() & (pl.col("label_known_at") <= now))
+        .sort("decision_at", "symbol")
+    )
+    if rows.height == 0:
+        raise InsufficientHistory(
+            "training", max(s.height for s in series.values()), view.warm_up + 2
+        )
+    X = np.ascontiguousarray(rows.select(view.model_columns).to_numpy(), dtype=np.float32)
+    scale = pl.col(SCALE).clip(lower_bound=1e-6) * float(np.sqrt(horizon))
+    kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")
+    return Dataset(view, kept, X, series)

@@ -1,0 +1,99 @@
+"""Compute the features of every symbol and keep them, so that serving only looks them up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from bellwether.core.asof import as_of
+from bellwether.core.errors import MissingRecord, UnknownName
+from bellwether.core.ports import MaterialisationRow, Ports, Progress, quiet
+from bellwether.features.adjust import adjust_forward
+from bellwether.features.catalog import FeatureView, Kind, technical
+from bellwether.features.history import BAR_KEYS, as_known
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialiseReport:
+    """What one build computed; `rows` is 0 where this state was materialised before."""
+
+    view: str
+    watermark: datetime
+    symbols: tuple[str, ...]
+    rows: int
+    features: int
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        if self.rows == 0:
+            return [f"Features are up to date ({self.view}, {len(self.symbols)} symbols)."]
+        return [
+            (
+                f"Computed {self.features} features of {len(self.symbols)} symbols over "
+                f"{self.rows:,} sessions ({self.view})."
+            )
+        ]
+
+
+def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
+    """Bring the feature store to the lake's newest watermark.
+
+    Raises
+    ------
+    MissingRecord
+        If the lake holds no bars.
+    """
+    watermark = ports.lake.watermark()
+    if watermark is None:
+        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    view = technical()
+    symbols = ports.lake.symbols()
+    newest = ports.ledger.newest_materialisation(view.version)
+    if newest is not None and newest.watermark >= watermark:
+        ports.online.put(ports.features.latest(view.version, watermark))
+        return MaterialiseReport(view.version, watermark, tuple(symbols), 0, len(view.features))
+    frames = []
+    for done, symbol in enumerate(symbols):
+        progress("Computing features", done, len(symbols))
+        frames.append(features_of(symbol, view, watermark, ports))
+    progress("Computing features", len(symbols), len(symbols))
+    frame = pl.concat(frames)
+    ports.features.write(frame, view.version, watermark)
+    ports.ledger.record_materialisation(
+        MaterialisationRow(view.version, watermark, ports.wall.now(), len(symbols), frame.height)
+    )
+    ports.online.put(ports.features.latest(view.version, watermark))
+    return MaterialiseReport(
+        view.version, watermark, tuple(symbols), frame.height, len(view.features)
+    )
+
+
+def features_of(symbol: str, view: FeatureView, watermark: datetime, ports: Ports) -> pl.DataFrame:
+    """Compute one symbol's features over its whole history, each row as known when decided."""
+    bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
+    return as_known(view, bars, ports.calendar, ports.clock.now())
+
+
+def newest(symbol: str, ports: Ports) -> dict[str, object]:
+    """Return a symbol's newest features by name; levels on the raw scale of their session.
+
+    Raises
+    ------
+    UnknownName
+        If the symbol has no bars.
+    """
+    watermark = ports.lake.watermark()
+    known = ports.lake.symbols()
+    if watermark is None or symbol not in known:
+        raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
+    view = technical()
+    row = features_of(symbol, view, watermark, ports).row(-1, named=True)
+    now = ports.clock.now()
+    series = adjust_forward(as_of(ports.lake.bars([symbol]), now, BAR_KEYS), ports.calendar)
+    scale = {
+        Kind.PRICE_LEVEL: series["price_factor"][-1],
+        Kind.VOLUME_LEVEL: series["volume_factor"][-1],
+        Kind.MODEL: 1.0,
+    }
+    values = {f.name: row[f.name] / scale[f.kind] for f in view.features}
+    return {"symbol": symbol, "session": row["session"], "last_close": row["last_close"], **values}

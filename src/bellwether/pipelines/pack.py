@@ -1,0 +1,154 @@
+"""Pack a release: everything that serving, replay and an auditor need, and nothing executable."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bellwether import __version__
+from bellwether.backtest.simulate import Costs
+from bellwether.core.ports import Ports
+from bellwether.core.types import Skill
+from bellwether.evaluation.conformal import Calibration, fit_calibration, sequential_coverage
+from bellwether.evaluation.record import residuals, skill
+from bellwether.features.labels import label_name
+from bellwether.models.factory import BASELINES, make
+from bellwether.models.packed import PackedModel
+from bellwether.pipelines.dataset import Dataset
+
+GOLDEN_ROWS = 16
+COVERAGE = 0.9
+LIBRARIES = ("lightgbm", "numpy", "onnxmltools", "onnxruntime", "scikit-learn", "ta-lib")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A saved release and what it says of itself."""
+
+    release_id: str
+    scope: str
+    symbols: tuple[str, ...]
+    skill: dict[str, Skill]
+    coverage_realised: float | None
+
+
+def pack(
+    model: str,
+    scope: str,
+    data: Dataset,
+    record: pl.DataFrame | None,
+    question: Mapping[str, Any],
+    ports: Ports,
+) -> Made:
+    """Fit `model` on all rows known by now, calibrate it on its record, and save the release.
+
+    `record` is the walk-forward of the same scope, or None where history was too short for one:
+    such a release answers without an interval and without skill.
+    """
+    fitted = make(model, data.view.model_columns, seed=question["seed"]).fit(data.X, data.y)
+    content = fitted.pack()
+    horizon = int(question["horizon_sessions"])
+    symbols = tuple(sorted(data.series))
+    told = {s: _skill(record, s, model, horizon) for s in symbols}
+    calibration, realised = _calibration(record, model)
+    manifest = {
+        "format": 1,
+        "model": model,
+        "scope": scope,
+        "symbols": list(symbols),
+        "sessions": {s: series.height for s, series in data.series.items()},
+        "horizon_sessions": horizon,
+        "label": label_name(horizon),
+        "view": data.view.version,
+        "columns": list(data.view.model_columns),
+        "watermark": question["watermark"],
+        "trained_on": {
+            "rows": len(data.y),
+            "first": str(data.rows["session"].min()),
+            "last": str(data.rows["session"].max()),
+        },
+        "calibration": None if calibration is None else asdict(calibration),
+        "coverage_realised": realised,
+        "skill": {s: asdict(k) for s, k in told.items()},
+        "costs": {**asdict(Costs()), "switched_off": list(Costs().switched_off())},
+        "question": dict(question),
+        "code": {"bellwether": __version__, **{p: version(p) for p in LIBRARIES}},
+    }
+    files = {
+        "model.onnx": content,
+        "explainer.npz": arrays(fitted.explainer()),
+        "golden.npz": _golden(data, content),
+        "card.md": _card(manifest).encode(),
+    }
+    if record is not None:
+        buffer = io.BytesIO()
+        record.write_parquet(buffer, compression="zstd")
+        files["walkforward.parquet"] = buffer.getvalue()
+    release_id = ports.releases.save(files, manifest)
+    return Made(release_id, scope, symbols, told, realised)
+
+
+def arrays(content: Mapping[str, Any]) -> bytes:
+    """Write arrays as an .npz without any pickled object."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **content)
+    return buffer.getvalue()
+
+
+def _skill(record: pl.DataFrame | None, symbol: str, model: str, horizon: int) -> Skill:
+    if record is None:
+        return Skill(None, None, None, 0, None, None, False)
+    return skill(record.filter(pl.col("symbol") == symbol), model, BASELINES, horizon)
+
+
+def _calibration(
+    record: pl.DataFrame | None, model: str
+) -> tuple[Calibration | None, float | None]:
+    if record is None:
+        return None, None
+    folds, residual, scale = residuals(record, model)
+    realised, _ = sequential_coverage(folds, residual, scale, COVERAGE)
+    return fit_calibration(residual, scale, COVERAGE), realised
+
+
+def _golden(data: Dataset, content: bytes) -> bytes:
+    rows = np.linspace(0, len(data.X) - 1, GOLDEN_ROWS).astype(int)
+    X = np.ascontiguousarray(data.X[rows])
+    forecasts = PackedModel(content).predict(X)
+    return arrays(
+        {"X": X, "log_return": forecasts.log_return, "probability_up": forecasts.probability_up}
+    )
+
+
+def _card(manifest: Mapping[str, Any]) -> str:
+    lines = [
+        f"# Model card: {manifest['model']}, scope {manifest['scope']}",
+        "",
+        (
+            f"Forecasts {manifest['label']} (log return from the next session's open) from "
+            f"{len(manifest['columns'])} features of price and volume ({manifest['view']})."
+        ),
+        (
+            f"Trained on {manifest['trained_on']['rows']:,} rows, "
+            f"{manifest['trained_on']['first']} to {manifest['trained_on']['last']}."
+        ),
+        "",
+        "| symbol | n | accuracy | 95 % interval | best baseline | its accuracy | skill shown |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for symbol, k in manifest["skill"].items():
+        if k["directional_accuracy"] is None or k["ci_low"] is None:
+            lines.append(f"| {symbol} | {k['n']} | - | - | - | - | no |")
+            continue
+        lines.append(
+            f"| {symbol} | {k['n']} | {k['directional_accuracy']:.3f} | "
+            f"{k['ci_low']:.3f} to {k['ci_high']:.3f} | {k['baseline']} | "
+            f"{k['baseline_accuracy']:.3f} | {'yes' if k['shown'] else 'no'} |"
+        )
+    lines += ["", "```json", json.dumps(manifest["code"], indent=1, sort_keys=True), "```", ""]
+    return "\n".join(lines)

@@ -1,0 +1,215 @@
+"""Train and judge models walk-forward, and pack releases of the one that is asked for."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import uuid_utils
+
+from bellwether import __version__
+from bellwether.core.errors import (
+    BellwetherError,
+    InsufficientHistory,
+    MissingRecord,
+    UnknownName,
+)
+from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
+from bellwether.evaluation.record import figures, reading, skill
+from bellwether.features.catalog import technical
+from bellwether.models.factory import BASELINES, MODELS
+from bellwether.pipelines.dataset import Dataset, build
+from bellwether.pipelines.pack import Made, pack
+from bellwether.pipelines.walk import Walk, walk
+
+PANEL = "panel"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What is asked of a training run; sizes in sessions.
+
+    `each` adds a model of its own for every symbol beside the panel's. Releases are packed of
+    `model`; all of `MODELS` and the baselines are judged on the same rows.
+    """
+
+    symbols: tuple[str, ...] | None = None
+    model: str = "lightgbm"
+    horizon_sessions: int = 1
+    seed: int = 0
+    each: bool = True
+    min_train_sessions: int = 504
+    test_sessions: int = 252
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What a run found; `reused` where the same question on the same data was answered before."""
+
+    run_id: str
+    reused: bool
+    outcome: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        head = (
+            "The same question was answered before; its releases stand."
+            if self.reused
+            else (
+                f"Trained and judged {len(self.outcome['table'])} models on "
+                f"{self.outcome['rows']:,} decisions, {self.outcome['from']} to {self.outcome['to']}."
+            )
+        )
+        return [head, self.outcome["reading"], *self.outcome["own"].values(), *self.notes]
+
+
+def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainReport:
+    """Answer the question of `config` on the lake's newest state.
+
+    The same question on the same data is answered from the ledger.
+
+    Raises
+    ------
+    UnknownName
+        If a symbol or the model does not exist.
+    MissingRecord
+        If the lake is empty.
+    InsufficientHistory
+        If even all symbols together are too short for one fold.
+    """
+    question, watermark, symbols = _question(config, ports)
+    key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    known = ports.ledger.run_by_key(key)
+    if known is not None:
+        return TrainReport(known.run_id, True, json.loads(known.outcome), _mirror(ports))
+    started = ports.wall.now()
+    data = build(symbols, technical(), config.horizon_sessions, watermark, ports)
+    outcome, made = _judge(config, data, question, ports, progress)
+    finished = ports.wall.now()
+    run_id = str(uuid_utils.uuid7())
+    row = RunRow(
+        run_id, key, started, finished, watermark, json.dumps(question), json.dumps(outcome)
+    )
+    ports.ledger.record_run(row, [_release(m, run_id, config, finished) for m in made])
+    progress("Mirroring to MLflow", 0, 1)
+    notes = _mirror(ports)
+    progress("Mirroring to MLflow", 1, 1)
+    return TrainReport(run_id, False, outcome, notes)
+
+
+def _question(
+    config: TrainConfig, ports: Ports
+) -> tuple[dict[str, Any], datetime, tuple[str, ...]]:
+    watermark = ports.lake.watermark()
+    if watermark is None:
+        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    if config.model not in (*MODELS, *BASELINES):
+        raise UnknownName("model", config.model, (*MODELS, *BASELINES))
+    known = ports.lake.symbols()
+    for symbol in config.symbols or ():
+        if symbol not in known:
+            raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
+    symbols = tuple(sorted(config.symbols or known))
+    question = {k: v for k, v in asdict(config).items() if k not in ("workers", "symbols")}
+    question |= {
+        "symbols": list(symbols),
+        "watermark": watermark.isoformat(),
+        "last_session": str(ports.calendar.last_closed(ports.clock.now())),
+        "view": technical().version,
+        "code": __version__,
+    }
+    return question, watermark, symbols
+
+
+def _judge(
+    config: TrainConfig,
+    data: Dataset,
+    question: dict[str, Any],
+    ports: Ports,
+    progress: Progress,
+) -> tuple[dict[str, Any], list[Made]]:
+    models = _judged(config)
+    how = Walk(
+        config.horizon_sessions,
+        config.min_train_sessions,
+        config.test_sessions,
+        config.seed,
+        config.workers,
+    )
+    record = walk(data, models, how, progress, "Walking forward, all symbols")
+    table = {m: figures(record, m, config.horizon_sessions) for m in models}
+    overall = skill(record, config.model, BASELINES, config.horizon_sessions)
+    made = [pack(config.model, PANEL, data, record, question, ports)]
+    own: dict[str, str] = {}
+    own_tables: dict[str, Any] = {}
+    symbols = sorted(data.series) if config.each else []
+    for symbol in symbols:
+        try:
+            mine = data.of(symbol)
+            alone = walk(mine, models, how, progress, f"Walking forward, {symbol} alone")
+        except InsufficientHistory as error:
+            own[symbol] = f"{symbol} alone is too short for a fold: {error}"
+            continue
+        own_tables[symbol] = {m: figures(alone, m, config.horizon_sessions) for m in models}
+        shown = skill(alone, config.model, BASELINES, config.horizon_sessions)
+        own[symbol] = f"{symbol} alone: {reading(own_tables[symbol], config.model, shown)}"
+    outcome = {
+        "rows": record.height,
+        "from": str(record["session"].min()),
+        "to": str(record["session"].max()),
+        "model": config.model,
+        "horizon_sessions": config.horizon_sessions,
+        "table": table,
+        "by_symbol": _by_symbol(record, models, config.horizon_sessions),
+        "own_models": own_tables,
+        "own": own,
+        "skill_shown": overall.shown,
+        "reading": reading(table, config.model, overall),
+        "releases": {m.scope: m.release_id for m in made},
+    }
+    return outcome, made
+
+
+def _judged(config: TrainConfig) -> tuple[str, ...]:
+    extra = () if config.model in (*MODELS, *BASELINES) else (config.model,)
+    return (*MODELS, *extra, *BASELINES)
+
+
+def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:
+    symbols = record["symbol"].unique().sort().to_list()
+    return {
+        s: {m: figures(record.filter(pl.col("symbol") == s), m, horizon) for m in models}
+        for s in symbols
+    }
+
+
+def _release(made: Made, run_id: str, config: TrainConfig, at: datetime) -> ReleaseRow:
+    return ReleaseRow(
+        made.release_id,
+        run_id,
+        at,
+        config.model,
+        made.scope,
+        config.horizon_sessions,
+        made.symbols,
+    )
+
+
+def _mirror(ports: Ports) -> tuple[str, ...]:
+    """Push what the tracker does not have yet; without the tracker nothing stops."""
+    by_run: dict[str, list[str]] = {}
+    for row in ports.ledger.releases():
+        by_run.setdefault(row.run_id, []).append(row.release_id)
+    for run_row in ports.ledger.runs(unmirrored=True):
+        try:
+            releases = [ports.releases.load(r) for r in by_run.get(run_row.run_id, [])]
+            ports.tracker.mirror(run_row, releases)
+        except BellwetherError as error:
+            return (f"Not mirrored to MLflow ({error}); it will be with the next run.",)
+        ports.ledger.mark_mirrored(run_row.run_id)
+    return ()

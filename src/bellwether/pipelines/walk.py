@@ -1,0 +1,142 @@
+"""The walk-forward: each model is trained on what was known, packed, and scored on what came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
+from bellwether.core.ports import Progress
+from bellwether.evaluation.splits import Fold, walk_forward
+from bellwether.models.base import Forecasts, Matrix
+from bellwether.models.factory import make
+from bellwether.models.packed import PackedModel
+from bellwether.pipelines.dataset import Dataset
+
+ADV_SESSIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How the walk-forward is cut; sizes in unique decision dates."""
+
+    horizon_sessions: int
+    min_train_dates: int = 504
+    test_dates: int = 252
+    seed: int = 0
+    workers: int = 1
+
+
+def walk(
+    data: Dataset, models: Sequence[str], how: Walk, progress: Progress, what: str
+) -> pl.DataFrame:
+    """Score every model out of sample, fold by fold.
+
+    Returns
+    -------
+    DataFrame
+        The record: one row a decision that was judged, with symbol, session, the three times,
+        `log_return`, `scale`, `fold`, and for each model m `forecast_m`, `probability_m`,
+        `direction_m`, `net_m` (net return of the session, from decisions before it) and
+        `turnover_m`.
+
+    Raises
+    ------
+    InsufficientHistory
+        If there is not one fold.
+    """
+    from joblib import Parallel, delayed
+
+    folds = walk_forward(
+        data.rows["decision_at"].dt.replace_time_zone(None).to_numpy(),
+        data.rows["label_known_at"].dt.replace_time_zone(None).to_numpy(),
+        min_train_dates=how.min_train_dates,
+        test_dates=how.test_dates,
+    )
+    jobs = (
+        delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how.seed) for f in folds
+    )
+    results = Parallel(n_jobs=how.workers, return_as="generator")(jobs)
+    pieces = []
+    for done, (fold, scored) in enumerate(zip(folds, results, strict=True)):
+        pieces.append(_piece(data, fold, scored))
+        progress(what, done + 1, len(folds))
+    record = pl.concat(pieces).sort("decision_at", "symbol")
+    return _trade(record, data, models, how.horizon_sessions)
+
+
+def _score(
+    X: Matrix,
+    y: npt.NDArray[np.float64],
+    fold: Fold,
+    models: Sequence[str],
+    columns: Sequence[str],
+    seed: int,
+) -> dict[str, Forecasts]:
+    train = np.ascontiguousarray(X[fold.train])
+    test = np.ascontiguousarray(X[fold.test])
+    return {
+        name: PackedModel(make(name, columns, seed=seed).fit(train, y[fold.train]).pack()).predict(
+            test
+        )
+        for name in models
+    }
+
+
+def _piece(data: Dataset, fold: Fold, scored: dict[str, Forecasts]) -> pl.DataFrame:
+    columns: dict[str, pl.Series] = {}
+    for name, forecasts in scored.items():
+        columns[f"forecast_{name}"] = pl.Series(forecasts.log_return)
+        columns[f"probability_{name}"] = pl.Series(forecasts.probability_up)
+        columns[f"direction_{name}"] = pl.Series(forecasts.direction())
+    number = pl.lit(fold.number, dtype=pl.Int32)
+    return data.rows[fold.test].with_columns(fold=number, **columns)
+
+
+def _trade(
+    record: pl.DataFrame, data: Dataset, models: Sequence[str], horizon: int
+) -> pl.DataFrame:
+    traded = []
+    for symbol, series in data.series.items():
+        mine = record.filter(pl.col("symbol") == symbol)
+        if mine.height == 0:
+            continue
+        traded.append(_trade_symbol(mine, series, models, horizon))
+    return pl.concat(traded).sort("decision_at", "symbol")
+
+
+def _trade_symbol(
+    record: pl.DataFrame, series: pl.DataFrame, models: Sequence[str], horizon: int
+) -> pl.DataFrame:
+    """Trade each model's direction on one symbol: filled at the next open, after costs."""
+    sessions = series.select("session")
+    dollars = pl.col("close") / pl.col("price_factor") * pl.col("volume") / pl.col("volume_factor")
+    market = series.with_columns(
+        daily=(pl.col("close") / pl.col("close").shift(1) - 1),
+        dollars=dollars.rolling_mean(ADV_SESSIONS, min_samples=1),
+    ).with_columns(
+        volatility=pl.col("daily").rolling_std(ADV_SESSIONS, min_samples=2).fill_null(0.0)
+    )
+    for name in models:
+        told = sessions.join(
+            record.select("session", f"direction_{name}"),
+            on="session",
+            how="left",
+            maintain_order="left",
+        )
+        direction = told[f"direction_{name}"].fill_null(0).to_numpy()
+        result = simulate(
+            market["open"].to_numpy(),
+            market["close"].to_numpy(),
+            targets_from_directions(direction, horizon),
+            Costs(),
+            volatility=market["volatility"].to_numpy(),
+            dollar_volume=np.maximum(market["dollars"].to_numpy(), 1.0),
+        )
+        told = sessions.with_columns(
+            pl.Series(f"net_{name}", result.net), pl.Series(f"turnover_{name}", result.turnover)
+        )
+        record = record.join(told, on="session", how="left", maintain_order="left")
+    return record

@@ -1,0 +1,1 @@
+"""What headlines sound like."""

@@ -1,0 +1,1 @@
+"""Where bars come from. Every source goes through the same checks."""

@@ -1,0 +1,201 @@
+"""What a bar has to be. Every row is either accepted or rejected with a reason, never dropped."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from bellwether.core.calendar import SessionCalendar
+from bellwether.core.schemas import BARS_IN, UTC_TIME, check
+from bellwether.core.types import Rejection, Remark
+
+PRICES = ("open", "high", "low", "close")
+NUMBERS = (*PRICES, "volume", "split_ratio", "dividend_usd")
+SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=]{0,15}$"
+MOST_USD, MOST_SHARES, MOST_SPLIT = 1e8, 1e15, 1000.0
+SLACK = 1e-9
+SWAPPED_SHARE, SWAPPED_ROWS = 0.5, 10
+SPLITS = tuple(p / q for p in range(1, 21) for q in (1, 2, 3, 4, 5, 10) if p != q)
+SPLIT_SLACK, LEAST_JUMP = 0.03, 0.35
+
+WORDS: Mapping[str, str] = {
+    "malformed_row": "the row has another number of fields than the header",
+    "bad_symbol": "symbol {symbol!r} is not a ticker",
+    "not_a_date": "{told_date!r} is not a date (YYYY-MM-DD or an ISO time)",
+    "no_zone": "{told_date!r} is a time without a zone; say which with --zone",
+    "wrong_zone": "{told_date!r} lies outside the opening hours of any session; is the zone right?",
+    "not_a_session": "the exchange was closed on {meant}",
+    "not_yet_known": "the session of {session} has not closed yet",
+    "missing_value": "a value is missing (open {open}, high {high}, low {low}, close {close}, volume {volume})",
+    "not_a_number": "a value is not a finite number",
+    "non_positive_price": "a price is zero or negative (open {open}, high {high}, low {low}, close {close})",
+    "negative_volume": "volume {volume} is negative",
+    "out_of_range": "a value is beyond belief (high {high}, volume {volume})",
+    "high_below_low": "high {high} is below low {low}",
+    "open_or_close_outside_range": "open {open} or close {close} lies outside low {low} to high {high}",
+    "bad_split": "split ratio {split_ratio} is not between 0 and 1000",
+    "bad_dividend": "dividend {dividend_usd} is negative or eats the price",
+    "duplicate": "the same bar stands here twice; the first is kept",
+    "conflicting_duplicate": "two different bars of {symbol} on {session}; neither can be trusted",
+}
+OHLC_REASONS = ("high_below_low", "open_or_close_outside_range")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Accepted bars (schema BARS_IN) and all that was said about the rest."""
+
+    bars: pl.DataFrame
+    rejections: tuple[Rejection, ...]
+    remarks: tuple[Remark, ...]
+
+
+def accept(
+    rows: pl.DataFrame, source: str, calendar: SessionCalendar, known_until: datetime
+) -> Checked:
+    """Check parsed rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        symbol, session, the seven numbers as float64 (null where missing), `told_number` (False
+        where a value was there and no number), `why` (a reason found earlier, or null),
+        `told_date`, `meant`, `location` and `order`.
+    source : str
+        Name of the source.
+    calendar : SessionCalendar
+        Sessions and their closes.
+    known_until : datetime
+        A session that closes later cannot be known.
+    """
+    positions = calendar.positions(_days(rows["session"]))
+    closes = calendar.closes[np.maximum(positions, 0)].astype("datetime64[us]")
+    rows = rows.with_columns(closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME))
+    rows = rows.with_columns(why=pl.coalesce("why", _row_reason(known_until)))
+    rows = rows.with_columns(why=pl.coalesce("why", _repeat_reason(rows)))
+    good = rows.filter(pl.col("why").is_null()).sort("symbol", "session")
+    rejected = rows.filter(pl.col("why").is_not_null()).sort("order")
+    bars = good.select(
+        "symbol",
+        "session",
+        *NUMBERS,
+        source=pl.lit(source),
+        event_time="closed",
+        knowledge_time="closed",
+        knowledge_basis=pl.lit("session_close"),
+    )
+    return Checked(
+        check(bars, BARS_IN),
+        tuple(_rejection(row, source) for row in rejected.iter_rows(named=True)),
+        (*_swapped(rows), *_gaps(good, calendar), *_jumps(good)),
+    )
+
+
+def _days(column: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.datetime64]]":
+    days = column.to_numpy().astype("datetime64[D]")
+    return np.where(np.isnat(days), np.datetime64("1900-01-01"), days)
+
+
+def _row_reason(known_until: datetime) -> pl.Expr:
+    """Name the first rule that a row breaks, in the order in which a person would notice."""
+    prices = [pl.col(c) for c in PRICES]
+    top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
+    high, low = pl.col("high"), pl.col("low")
+    rules = (
+        ("bad_symbol", ~pl.col("symbol").fill_null("").str.contains(SYMBOL)),
+        ("not_yet_known", pl.col("closed") > known_until),
+        ("not_a_number", ~pl.col("told_number")),
+        (
+            "missing_value",
+            pl.any_horizontal(*(c.is_null() for c in prices), pl.col("volume").is_null()),
+        ),
+        ("non_positive_price", pl.any_horizontal(*(c <= 0 for c in prices))),
+        ("negative_volume", pl.col("volume") < 0),
+        (
+            "out_of_range",
+            pl.any_horizontal(*(c > MOST_USD for c in prices), pl.col("volume") > MOST_SHARES),
+        ),
+        ("high_below_low", high < low),
+        (
+            "open_or_close_outside_range",
+            (top > high * (1 + SLACK)) | (bottom < low * (1 - SLACK)),
+        ),
+        ("bad_split", (pl.col("split_ratio") <= 0) | (pl.col("split_ratio") > MOST_SPLIT)),
+        (
+            "bad_dividend",
+            (pl.col("dividend_usd") < 0) | (pl.col("dividend_usd") >= pl.col("close") * 10),
+        ),
+    )
+    return pl.coalesce(*(pl.when(rule).then(pl.lit(name)) for name, rule in rules))
+
+
+def _repeat_reason(rows: pl.DataFrame) -> pl.Expr:
+    """Mark rows that tell a session twice."""
+    fine = pl.col("why").is_null()
+    key = ["symbol", "session"]
+    same = [pl.col(c).n_unique().over(key) for c in NUMBERS]
+    twice = pl.len().over(key) > 1
+    first = pl.col("order") == pl.col("order").min().over(key)
+    judged = (
+        rows.filter(fine)
+        .select(
+            "order",
+            again=pl.when(twice & pl.any_horizontal(*(s > 1 for s in same)))
+            .then(pl.lit("conflicting_duplicate"))
+            .when(twice & ~first)
+            .then(pl.lit("duplicate")),
+        )
+        .filter(pl.col("again").is_not_null())
+    )
+    told = dict(judged.iter_rows())
+    return pl.col("order").replace_strict(told, default=None, return_dtype=pl.String)
+
+
+def _rejection(row: Mapping[str, object], source: str) -> Rejection:
+    reason = str(row["why"])
+    record = {k: row[k] for k in ("symbol", "told_date", *NUMBERS)} | {"told": row.get("told")}
+    text = json.dumps(record, default=str, sort_keys=True)
+    return Rejection(source, str(row["location"]), reason, WORDS[reason].format(**row), text)
+
+
+def _swapped(rows: pl.DataFrame) -> list[Remark]:
+    broken = rows.filter(pl.col("why").is_in(OHLC_REASONS)).height
+    if rows.height < SWAPPED_ROWS or broken < rows.height * SWAPPED_SHARE:
+        return []
+    place = str(rows["location"][0]).rsplit(":", 1)[0]
+    why = (
+        f"{broken} of {rows.height} rows contradict themselves; are two columns swapped? See --map"
+    )
+    return [Remark(place, "columns_look_swapped", why)]
+
+
+def _gaps(good: pl.DataFrame, calendar: SessionCalendar) -> list[Remark]:
+    found = []
+    for (symbol,), bars in good.group_by("symbol", maintain_order=True):
+        at = calendar.positions(_days(bars["session"]))
+        for i in np.flatnonzero(np.diff(at) > 1):
+            lost = int(at[i + 1] - at[i] - 1)
+            a, b = bars["session"][int(i)], bars["session"][int(i) + 1]
+            why = f"{symbol}: {lost} session{'s' * (lost > 1)} missing between {a} and {b}"
+            found.append(Remark(str(bars["location"][int(i) + 1]), "gap", why))
+    return found
+
+
+def _jumps(good: pl.DataFrame) -> list[Remark]:
+    ratio = pl.col("close").shift(1).over("symbol") / (pl.col("close") * pl.col("split_ratio"))
+    wild = good.with_columns(jump=ratio).filter(
+        (pl.col("jump").log().abs() > LEAST_JUMP) & (pl.col("split_ratio") == 1.0)
+    )
+    found = []
+    for row in wild.iter_rows(named=True):
+        near = min(SPLITS, key=lambda s: abs(row["jump"] / s - 1))
+        if abs(row["jump"] / near - 1) < SPLIT_SLACK:
+            why = (
+                f"{row['symbol']} on {row['session']}: the close fell by a factor of "
+                f"{row['jump']:.3f}, which looks like a {near:g}:1 split; add a split column"
+            )
+            found.append(Remark(row["location"], "unexplained_jump", why))
+    return found

@@ -1,0 +1,135 @@
+"""Bring your own bars: CSV or Parquet, a file a symbol or one long table."""
+
+import codecs
+import csv
+import gzip
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import polars as pl
+
+from bellwether.core.calendar import session_calendar
+from bellwether.core.errors import InvalidRequest, UnreadableFile
+from bellwether.core.ports import SourceBatch, SourceQuery
+from bellwether.sources.checks import accept
+from bellwether.sources.shape import asked_for, shaped
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+class FilesSource:
+    """Files on this machine. A bad row never stops a file, nor a bad file its neighbours' rows."""
+
+    name = "files"
+
+    def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
+        """Read the file or folder at `query.path`."""
+        if query.path is None:
+            raise InvalidRequest("--path", "say which file or folder to read")
+        _check_zone(query.zone)
+        calendar = session_calendar()
+        parts = []
+        for path in _found(Path(query.path)):
+            table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+            stem = path.name.split(".")[0].upper()
+            rows = shaped(table, path.name, query.columns, query.zone, calendar, stem)
+            parts.append(asked_for(rows, query))
+        rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
+        done = accept(rows, self.name, calendar, known_until)
+        return SourceBatch(done.bars, done.rejections, done.remarks, rows.height)
+
+
+def _check_zone(zone: str | None) -> None:
+    try:
+        _ = None if zone is None else ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidRequest("--zone", f"{zone!r} is no time zone; try America/New_York") from error
+
+
+def _found(path: Path) -> list[Path]:
+    if path.is_dir():
+        inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES))
+        if not inside:
+            raise UnreadableFile(str(path), f"the folder holds no file ending in {SUFFIXES}")
+        return inside
+    if not path.exists():
+        raise UnreadableFile(str(path), "there is no such file or folder")
+    if not path.name.lower().endswith(SUFFIXES):
+        raise UnreadableFile(str(path), f"only files ending in {', '.join(SUFFIXES)} are read")
+    return [path]
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UnreadableFile(path.name, f"no readable Parquet ({error})") from error
+    if table.height == 0:
+        raise UnreadableFile(path.name, "the file has no rows")
+    row = pl.int_range(1, pl.len() + 1)
+    return table.with_columns(location=pl.format(path.name + ":row {}", row))
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    text = io.StringIO(_decoded(path), newline="")
+    reader = csv.reader(text)
+    header = _header(reader, path)
+    width = len(header)
+    cells: list[list[str]] = [[] for _ in header]
+    places: list[str] = []
+    lost: list[str | None] = []
+    for row in _rows(reader, path):
+        fits = len(row) == width
+        for column, cell in zip(cells, row if fits else (row + [""] * width)[:width], strict=True):
+            column.append(cell)
+        places.append(f"{path.name}:{reader.line_num}")
+        lost.append(None if fits else "malformed_row")
+    if not places:
+        raise UnreadableFile(path.name, "there is a header and no row below it")
+    data = {
+        name: pl.Series(column, dtype=pl.String) for name, column in zip(header, cells, strict=True)
+    }
+    return pl.DataFrame(data).with_columns(
+        location=pl.Series(places), why=pl.Series(lost, dtype=pl.String)
+    )
+
+
+def _decoded(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            content = gzip.decompress(content)
+    except (OSError, EOFError) as error:
+        raise UnreadableFile(path.name, str(error)) from error
+    try:
+        return content.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UnreadableFile(path.name, "is not UTF-8 text", line) from error
+
+
+def _header(reader: Any, path: Path) -> list[str]:
+    header = next((row for row in _rows(reader, path) if row), None)
+    if header is None:
+        raise UnreadableFile(path.name, "the file is empty")
+    names = [name.strip() for name in header]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise UnreadableFile(path.name, f"two columns are called {twice[0]!r}", reader.line_num)
+    return names
+
+
+def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UnreadableFile(path.name, str(error), reader.line_num) from error
+        if any(cell.strip() for cell in row):
+            yield row

@@ -1,0 +1,158 @@
+"""From a table as it was found to rows that can be checked."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from bellwether.core.calendar import SessionCalendar
+from bellwether.core.errors import UnreadableFile
+from bellwether.core.ports import SourceQuery
+from bellwether.sources.actions import derive
+from bellwether.sources.checks import NUMBERS
+from bellwether.sources.dates import sessions
+
+KNOWN_AS: Mapping[str, tuple[str, ...]] = {
+    "date": ("date", "session", "timestamp", "time", "datetime", "day"),
+    "symbol": ("symbol", "ticker"),
+    "open": ("open",),
+    "high": ("high",),
+    "low": ("low",),
+    "close": ("close",),
+    "volume": ("volume", "vol"),
+    "adj_close": ("adj_close", "adj close", "adjclose", "adjusted_close", "adjusted close"),
+    "dividend_usd": ("dividend_usd", "dividend", "dividends", "dividend_amount"),
+    "split_ratio": ("split_ratio", "split", "split_coefficient", "stock splits", "stock_splits"),
+}
+NEEDED = ("date", "open", "high", "low", "close", "volume")
+
+
+def named(columns: list[str], place: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
+    """Find which of the file's columns is which of ours.
+
+    Raises
+    ------
+    UnreadableFile
+        If a needed column is missing, or a mapping names what is not there.
+    """
+    mapping = dict(mapping or {})
+    for ours, theirs in mapping.items():
+        if ours not in KNOWN_AS:
+            raise UnreadableFile(place, f"--map {ours}=...: known are {', '.join(KNOWN_AS)}")
+        if theirs not in columns:
+            raise UnreadableFile(place, f"has no column {theirs!r}; it has {', '.join(columns)}")
+    folded = {c.strip().lower(): c for c in reversed(columns)}
+    for ours, names in KNOWN_AS.items():
+        hit = next((folded[n] for n in names if n in folded), None)
+        if ours not in mapping and hit is not None and hit not in mapping.values():
+            mapping[ours] = hit
+    missing = [c for c in NEEDED if c not in mapping]
+    if missing:
+        raise UnreadableFile(
+            place,
+            f"no column for {', '.join(missing)}; it has {', '.join(columns)}. "
+            f"Say which it is with --map {missing[0]}=NAME",
+        )
+    return mapping
+
+
+def shaped(
+    table: pl.DataFrame,
+    place: str,
+    mapping: Mapping[str, str] | None,
+    zone: str | None,
+    calendar: SessionCalendar,
+    symbol: str | None = None,
+) -> pl.DataFrame:
+    """Parse a found table into the rows that `checks.accept` takes.
+
+    `table` has the file's columns, `location`, and may have `why` for rows that are already lost.
+    """
+    meta = ("location", "why")
+    names = named([c for c in table.columns if c not in meta], place, mapping)
+    parsed = sessions(table[names["date"]], zone, calendar)
+    values = {
+        ours: _number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names
+    }
+    told_number = np.ones(table.height, dtype=bool)
+    for ours, number in values.items():
+        written = table[names[ours]].cast(pl.String).str.strip_chars().fill_null("")
+        there = (~written.str.to_lowercase().is_in(["", "null", "none", "n/a", "-"])).to_numpy()
+        told_number &= ~there | number.is_not_null().to_numpy()
+    who = (
+        table[names["symbol"]].cast(pl.String).str.strip_chars().str.to_uppercase()
+        if "symbol" in names
+        else pl.Series([symbol or ""] * table.height, dtype=pl.String)
+    )
+    blank = pl.Series([None] * table.height, dtype=pl.Float64)
+    lost = (
+        table["why"]
+        if "why" in table.columns
+        else pl.Series([None] * table.height, dtype=pl.String)
+    )
+    rows = pl.DataFrame(
+        {
+            "symbol": who,
+            "session": parsed["session"],
+            **{c: values.get(c, blank) for c in NUMBERS},
+            "adj_close": values.get("adj_close", blank),
+            "told_number": told_number,
+            "why": lost.zip_with(lost.is_not_null(), parsed["why"]),
+            "told_date": table[names["date"]].cast(pl.String),
+            "meant": parsed["meant"],
+            "location": table["location"],
+            "order": np.arange(table.height),
+        }
+    )
+    acted = "split_ratio" in names or "dividend_usd" in names
+    rows = rows.with_columns(
+        split_ratio=pl.when(pl.col("split_ratio") == 0)
+        .then(1.0)
+        .otherwise(pl.col("split_ratio"))
+        .fill_null(1.0),
+        dividend_usd=pl.col("dividend_usd").fill_null(0.0),
+    )
+    return rows if acted or "adj_close" not in names else _acted(rows)
+
+
+def _number(column: pl.Series) -> pl.Series:
+    """Parse numbers; what is no finite number becomes null."""
+    if column.dtype == pl.String:
+        column = column.str.strip_chars()
+    number = column.cast(pl.Float64, strict=False)
+    return number.set(~number.is_finite().fill_null(value=False), None)
+
+
+def _acted(rows: pl.DataFrame) -> pl.DataFrame:
+    """Fill splits and dividends from the adjusted close, symbol by symbol."""
+    usable = pl.col("why").is_null() & (pl.col("close") > 0) & (pl.col("adj_close") > 0)
+    found = []
+    for _, bars in rows.filter(usable).group_by("symbol", maintain_order=True):
+        ordered = bars.sort("session").unique("session", keep="first", maintain_order=True)
+        acts = derive(ordered["close"].to_numpy(), ordered["adj_close"].to_numpy())
+        found.append(
+            ordered.select(
+                "order",
+                split=pl.Series(acts.split_ratio),
+                dividend=pl.Series(acts.dividend_usd),
+            )
+        )
+    if not found:
+        return rows
+    joined = rows.join(pl.concat(found), on="order", how="left", maintain_order="left")
+    return joined.with_columns(
+        split_ratio=pl.coalesce("split", "split_ratio"),
+        dividend_usd=pl.coalesce("dividend", "dividend_usd"),
+    ).drop("split", "dividend")
+
+
+def asked_for(rows: pl.DataFrame, query: SourceQuery) -> pl.DataFrame:
+    """Keep what a query asks for; rows without a session stay, to be rejected by name."""
+    kept = rows
+    if query.symbols is not None:
+        kept = kept.filter(pl.col("symbol").is_in(list(query.symbols)))
+    if query.first is not None:
+        kept = kept.filter((pl.col("session") >= query.first) | pl.col("session").is_null())
+    if query.last is not None:
+        kept = kept.filter((pl.col("session") <= query.last) | pl.col("session").is_null())
+    return kept
