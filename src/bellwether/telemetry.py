@@ -149,7 +149,8 @@ def _renderers(style: Literal["console", "json"], *, colors: bool) -> list[Proce
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         # Plain: the fancy form prints local variables, and those may hold what is secret.
+        # Quoted: what a caller sent cannot begin a line of its own.
         structlog.dev.ConsoleRenderer(
-            colors=colors, exception_formatter=structlog.dev.plain_traceback
+            colors=colors, exception_formatter=structlog.dev.plain_traceback, repr_native_str=True
         ),
     ]

@@ -80,6 +80,7 @@ def create_app(service: Service, allowed_hosts: Collection[str] | None = LOOPBAC
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry={"auto_configure": False},  # nothing is sent anywhere because of an environment
     )
     _add_problems(rest)
     _add_records(rest, service)

@@ -14,6 +14,7 @@ PLOT_HEIGHT = 14.0
 _MARGIN = 2.0
 _STEP = 0.05
 _USUAL = (0.40, 0.60)
+_NEAR_HALF = (0.48, 0.52)
 _FEWEST_POINTS = 2
 
 Row = Mapping[str, Any]
@@ -53,10 +54,10 @@ def skill_domain(skills: Sequence[Row]) -> tuple[float, float]:
 
 
 def accuracy_domain(rows: Sequence[Row]) -> tuple[float, float]:
-    """Return one scale for the intervals of the walk-forward table."""
-    return _domain(
-        [row[name] for row in rows for name in ("ci_low", "ci_high", "directional_accuracy")]
-    )
+    """Return one scale for the intervals of the walk-forward table; it holds one half."""
+    names = ("ci_low", "ci_high", "directional_accuracy")
+    known = [row[name] for row in rows for name in names if row[name] is not None]
+    return min([_NEAR_HALF[0], *known]), max([_NEAR_HALF[1], *known])
 
 
 def _domain(values: Sequence[float | None]) -> tuple[float, float]:

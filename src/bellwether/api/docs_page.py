@@ -180,7 +180,7 @@ def _inputs(parameters: Sequence[Node], content: Node) -> Html:
     if not content:
         return fill('<div class="inputs">$fields</div>', fields=fields)
     return fill(
-        '<label>Body<textarea class="json" rows="8" spellcheck="false">$example</textarea></label>',
+        '<label>Body<textarea class="json" rows="11" spellcheck="false">$example</textarea></label>',
         example=_pretty(content["example"]),
     )
 

@@ -86,25 +86,20 @@ def forecast_metrics(  # noqa: PLR0913 - one record has this many columns, all n
     >>> found["directional_accuracy"], found["coverage_of_calls"], round(found["r2_oos"], 3)
     (1.0, 0.75, 0.8)
     """
-    y, f, b = (
-        _column(name, column)
-        for name, column in (
-            ("log_return", log_return),
-            ("forecast", forecast),
-            ("prevailing_mean", prevailing_mean),
-        )
-    )
+    y = _column("log_return", log_return)
+    f, b = _column("forecast", forecast), _column("prevailing_mean", prevailing_mean)
     called, when = _directions("direction", direction), np.asarray(dates)
     p = None if probability_up is None else _column("probability_up", probability_up)
-    for name, column in (
-        ("forecast", f),
-        ("prevailing_mean", b),
-        ("direction", called),
-        ("dates", when),
-    ):
-        _same_shape(name, column, y)
+    columns: dict[str, NDArray[Any]] = {
+        "forecast": f,
+        "prevailing_mean": b,
+        "direction": called,
+        "dates": when,
+    }
     if p is not None:
-        _same_shape("probability_up", p, y)
+        columns["probability_up"] = p
+    for name, column in columns.items():
+        _same_shape(name, column, y)
     if ic not in {"cross_section", "time"}:
         raise InvalidRequest("ic", f"is {ic!r}, must be cross_section or time")
 

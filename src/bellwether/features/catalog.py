@@ -204,7 +204,7 @@ def _volatility() -> list[Feature]:
     return [*(Feature(n, e, "volatility", "fraction", m) for n, e, m in f), bollinger]
 
 
-def _volume_and_price() -> list[Feature]:
+def _volume() -> list[Feature]:
     f = [
         (
             "obv_slope_20",
@@ -225,6 +225,12 @@ def _volume_and_price() -> list[Feature]:
             "Volume above its 20-session mean",
         ),
         ("vwap_distance_20", CLOSE / _VWAP_20 - 1, "volume", "Close above the 20-session VWAP"),
+    ]
+    return [Feature(n, e, g, "ratio", m) for n, e, g, m in f]
+
+
+def _price() -> list[Feature]:
+    f = [
         (
             "close_location",
             (CLOSE - LOW) / _RANGE - 0.5,
@@ -273,5 +279,5 @@ def _levels() -> list[Feature]:
 @cache
 def technical() -> FeatureView:
     """Return the view of all indicators of price and volume."""
-    features = (*_momentum(), *_trend(), *_volatility(), *_volume_and_price(), *_levels())
+    features = (*_momentum(), *_trend(), *_volatility(), *_volume(), *_price(), *_levels())
     return FeatureView("technical", tuple(features), ttl_sessions=1)

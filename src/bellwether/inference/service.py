@@ -166,18 +166,6 @@ class PredictionService:
         degraded: tuple[str, ...],
     ) -> Prediction:
         values = np.frombuffer(vector.values, dtype="<f8").tolist()
-        interval = None
-        if (
-            served.calibration is not None
-            and numbers.lower is not None
-            and numbers.upper is not None
-        ):
-            interval = Interval(
-                numbers.lower, numbers.upper, served.calibration.coverage, served.coverage_realised
-            )
-        texts = request.news_headlines
-        scorer = self._ports.sentiment
-        mood = Sentiment(scorer.score(texts) if texts else None, scorer.method, len(texts), False)
         return Prediction(
             prediction_id=str(uuid_utils.uuid7()),
             symbol=request.symbol,
@@ -188,16 +176,21 @@ class PredictionService:
             predicted_price=numbers.predicted_price,
             probability_up=numbers.probability_up,
             direction=numbers.direction,
-            interval=interval,
+            interval=_interval(served, numbers),
             release=served.release_id,
             arm=Arm.CHAMPION,
-            sentiment=mood,
+            sentiment=self._mood(request),
             features={name: values[i] for name, i in self._positions.items()},
             feature_ages_sessions={self._view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),
             explanation=explanation(served, vector, self._view) if request.explain else None,
             degraded=degraded,
         )
+
+    def _mood(self, request: PredictionRequest) -> Sentiment:
+        texts, scorer = request.news_headlines, self._ports.sentiment
+        score = scorer.score(texts) if texts else None
+        return Sentiment(score, scorer.method, len(texts), used_by_model=False)
 
     def _stored(
         self, request: PredictionRequest, p: Prediction, vector: FeatureVector
@@ -224,3 +217,11 @@ class PredictionService:
             sentiment_score=p.sentiment.score,
             degraded=json.dumps(p.degraded),
         )
+
+
+def _interval(served: Served, numbers: Numbers) -> Interval | None:
+    if served.calibration is None or numbers.lower is None or numbers.upper is None:
+        return None
+    return Interval(
+        numbers.lower, numbers.upper, served.calibration.coverage, served.coverage_realised
+    )

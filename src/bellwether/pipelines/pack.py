@@ -57,27 +57,10 @@ def pack(
     told = {s: _skill(record, s, model, horizon) for s in symbols}
     calibration, realised = _calibration(record, model)
     manifest = {
-        "format": 1,
-        "model": model,
-        "scope": scope,
-        "symbols": list(symbols),
-        "sessions": {s: series.height for s, series in data.series.items()},
-        "horizon_sessions": horizon,
-        "label": label_name(horizon),
-        "view": data.view.version,
-        "columns": list(data.view.model_columns),
-        "watermark": question["watermark"],
-        "trained_on": {
-            "rows": len(data.y),
-            "first": str(data.rows["session"].min()),
-            "last": str(data.rows["session"].max()),
-        },
+        **_described(model, scope, data, question),
         "calibration": None if calibration is None else asdict(calibration),
         "coverage_realised": realised,
         "skill": {s: asdict(k) for s, k in told.items()},
-        "costs": {**asdict(Costs()), "switched_off": list(Costs().switched_off())},
-        "question": dict(question),
-        "code": {"bellwether": __version__, **{p: version(p) for p in LIBRARIES}},
     }
     files = {
         "model.onnx": content,
@@ -91,6 +74,31 @@ def pack(
         files["walkforward.parquet"] = buffer.getvalue()
     release_id = ports.releases.save(files, manifest)
     return Made(release_id, scope, symbols, told, realised)
+
+
+def _described(
+    model: str, scope: str, data: Dataset, question: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "model": model,
+        "scope": scope,
+        "symbols": sorted(data.series),
+        "sessions": {s: series.height for s, series in data.series.items()},
+        "horizon_sessions": question["horizon_sessions"],
+        "label": label_name(question["horizon_sessions"]),
+        "view": data.view.version,
+        "columns": list(data.view.model_columns),
+        "watermark": question["watermark"],
+        "trained_on": {
+            "rows": len(data.y),
+            "first": str(data.rows["session"].min()),
+            "last": str(data.rows["session"].max()),
+        },
+        "costs": {**asdict(Costs()), "switched_off": list(Costs().switched_off())},
+        "question": dict(question),
+        "code": {"bellwether": __version__, **{p: version(p) for p in LIBRARIES}},
+    }
 
 
 def arrays(content: Mapping[str, Any]) -> bytes:

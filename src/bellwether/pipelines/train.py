@@ -133,7 +133,7 @@ def _judge(
     ports: Ports,
     progress: Progress,
 ) -> tuple[dict[str, Any], list[Made]]:
-    models = _judged(config)
+    models = (*MODELS, *BASELINES)
     how = Walk(
         config.horizon_sessions,
         config.min_train_sessions,
@@ -145,19 +145,7 @@ def _judge(
     table = {m: figures(record, m, config.horizon_sessions) for m in models}
     overall = skill(record, config.model, BASELINES, config.horizon_sessions)
     made = [pack(config.model, PANEL, data, record, question, ports)]
-    own: dict[str, str] = {}
-    own_tables: dict[str, Any] = {}
-    symbols = sorted(data.series) if config.each else []
-    for symbol in symbols:
-        try:
-            mine = data.of(symbol)
-            alone = walk(mine, models, how, progress, f"Walking forward, {symbol} alone")
-        except InsufficientHistory as error:
-            own[symbol] = f"{symbol} alone is too short for a fold: {error}"
-            continue
-        own_tables[symbol] = {m: figures(alone, m, config.horizon_sessions) for m in models}
-        shown = skill(alone, config.model, BASELINES, config.horizon_sessions)
-        own[symbol] = f"{symbol} alone: {reading(own_tables[symbol], config.model, shown)}"
+    own, own_tables = _each(config, data, models, how, progress)
     outcome = {
         "rows": record.height,
         "from": str(record["session"].min()),
@@ -175,9 +163,23 @@ def _judge(
     return outcome, made
 
 
-def _judged(config: TrainConfig) -> tuple[str, ...]:
-    extra = () if config.model in (*MODELS, *BASELINES) else (config.model,)
-    return (*MODELS, *extra, *BASELINES)
+def _each(
+    config: TrainConfig, data: Dataset, models: Sequence[str], how: Walk, progress: Progress
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Judge a model of its own for every symbol that is long enough for a fold."""
+    words: dict[str, str] = {}
+    tables: dict[str, Any] = {}
+    horizon = config.horizon_sessions
+    for symbol in sorted(data.series) if config.each else []:
+        try:
+            alone = walk(data.of(symbol), models, how, progress, f"Walking forward, {symbol} alone")
+        except InsufficientHistory as error:
+            words[symbol] = f"{symbol} alone is too short for a fold: {error}"
+            continue
+        tables[symbol] = {m: figures(alone, m, horizon) for m in models}
+        shown = skill(alone, config.model, BASELINES, horizon)
+        words[symbol] = f"{symbol} alone: {reading(tables[symbol], config.model, shown)}"
+    return words, tables
 
 
 def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:

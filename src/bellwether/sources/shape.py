@@ -24,6 +24,7 @@ KNOWN_AS: Mapping[str, tuple[str, ...]] = {
     "dividend_usd": ("dividend_usd", "dividend", "dividends", "dividend_amount"),
     "split_ratio": ("split_ratio", "split", "split_coefficient", "stock splits", "stock_splits"),
 }
+BLANK = ["", "null", "none", "n/a", "-"]
 NEEDED = ("date", "open", "high", "low", "close", "volume")
 
 
@@ -74,29 +75,16 @@ def shaped(
     values = {
         ours: _number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names
     }
-    told_number = np.ones(table.height, dtype=bool)
-    for ours, number in values.items():
-        written = table[names[ours]].cast(pl.String).str.strip_chars().fill_null("")
-        there = (~written.str.to_lowercase().is_in(["", "null", "none", "n/a", "-"])).to_numpy()
-        told_number &= ~there | number.is_not_null().to_numpy()
-    who = (
-        table[names["symbol"]].cast(pl.String).str.strip_chars().str.to_uppercase()
-        if "symbol" in names
-        else pl.Series([symbol or ""] * table.height, dtype=pl.String)
-    )
+    who = table[names["symbol"]] if "symbol" in names else pl.Series([symbol] * table.height)
     blank = pl.Series([None] * table.height, dtype=pl.Float64)
-    lost = (
-        table["why"]
-        if "why" in table.columns
-        else pl.Series([None] * table.height, dtype=pl.String)
-    )
+    lost = table["why"] if "why" in table.columns else blank.cast(pl.String)
     rows = pl.DataFrame(
         {
-            "symbol": who,
+            "symbol": who.cast(pl.String).str.strip_chars().str.to_uppercase(),
             "session": parsed["session"],
             **{c: values.get(c, blank) for c in NUMBERS},
             "adj_close": values.get("adj_close", blank),
-            "told_number": told_number,
+            "told_number": _told_number(table, names, values),
             "why": lost.zip_with(lost.is_not_null(), parsed["why"]),
             "told_date": table[names["date"]].cast(pl.String),
             "meant": parsed["meant"],
@@ -105,14 +93,22 @@ def shaped(
         }
     )
     acted = "split_ratio" in names or "dividend_usd" in names
+    happened = pl.when(pl.col("split_ratio") != 0).then("split_ratio")
     rows = rows.with_columns(
-        split_ratio=pl.when(pl.col("split_ratio") == 0)
-        .then(1.0)
-        .otherwise(pl.col("split_ratio"))
-        .fill_null(1.0),
-        dividend_usd=pl.col("dividend_usd").fill_null(0.0),
+        split_ratio=happened.fill_null(1.0), dividend_usd=pl.col("dividend_usd").fill_null(0.0)
     )
     return rows if acted or "adj_close" not in names else _acted(rows)
+
+
+def _told_number(
+    table: pl.DataFrame, names: Mapping[str, str], values: Mapping[str, pl.Series]
+) -> pl.Series:
+    """Tell for each row whether everything that is written as a number is one."""
+    fine = pl.Series([True] * table.height, dtype=pl.Boolean)
+    for ours, number in values.items():
+        written = table[names[ours]].cast(pl.String).str.strip_chars().fill_null("")
+        fine &= written.str.to_lowercase().is_in(BLANK) | number.is_not_null()
+    return fine
 
 
 def _number(column: pl.Series) -> pl.Series:

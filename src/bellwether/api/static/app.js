@@ -142,7 +142,7 @@ function watchCopy(button) {
   });
 }
 
-const predictForm = document.getElementById("predict");
-if (predictForm) watchPredictForm(predictForm, document.getElementById("answer"));
+const question = document.getElementById("question");
+if (question) watchPredictForm(question, document.getElementById("answer"));
 document.querySelectorAll("form.try").forEach(watchTryForm);
 document.querySelectorAll(".copy button").forEach(watchCopy);

@@ -31,6 +31,12 @@ def upgrade() -> None:
         sa.Column("symbols", sa.BigInteger, nullable=False),
         sa.Column("rows", sa.BigInteger, nullable=False),
     )
+    _runs()
+    _predictions()
+
+
+def _runs() -> None:
+    micros = sa.BigInteger
     op.create_table(
         "runs",
         sa.Column("run_id", sa.String(36), primary_key=True),
@@ -50,7 +56,6 @@ def upgrade() -> None:
         sa.Column("horizon_sessions", sa.Integer, nullable=False),
         sa.Column("symbols", sa.Text, nullable=False),
     )
-    _predictions()
 
 
 def _predictions() -> None:
