@@ -20,6 +20,7 @@ run: .venv/.core ## ingest the sample, train, and serve on http://127.0.0.1:8000
 	@$(BIN)/bellwether demo
 
 test: .venv/.dev ## everything but the slow ladder, real services included
+	@bash .ci/browser
 	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 test-slow: .venv/.dev ## the slow ladder: kills under load, long replays
@@ -40,7 +41,7 @@ bench: .venv/.dev ## measure; peers are installed in environments of their own
 	@$(BIN)/python benchmarks/run.py
 
 docs: .venv/.dev ## run the examples in docs and docstrings
-	@$(BIN)/pytest --doctest-modules src --doctest-glob='*.md' docs README.md -p no:randomly
+	@$(BIN)/pytest --doctest-modules src --doctest-glob='*.md' docs README.md
 
 lock: $(UV) ## resolve afresh and export the hashed locks
 	@$(UV) lock --quiet

@@ -134,8 +134,6 @@ def _card(symbol: str, place: int) -> dict[str, object]:
         "release": None if place == 3 else PREDICTION.release,
         "model": None if place == 3 else "lightgbm",
         "skill": None if place == 3 else skill,
-        "expected_return": None if place == 3 else 0.0004 - 0.0003 * place,
-        "probability_up": None if place == 3 else 0.513 - 0.01 * place,
         "history": {"sessions": [d.isoformat() for d in days], "close": wave},
     }
 

@@ -37,12 +37,6 @@ PREDICTIONS = Counter(
     "Prediction requests by outcome: answered, degraded, refused, missing, overloaded, failed, gone.",
     ["outcome"],
 )
-PREDICTION_STAGE_SECONDS = Histogram(
-    "bellwether_prediction_stage_seconds",
-    "Time inside one prediction, by stage: features, sentiment, model, interval, explanation, record.",
-    ["stage"],
-    buckets=_FAST,
-)
 DURABLE_WAIT_SECONDS = Histogram(
     "bellwether_durable_write_wait_seconds",
     "From handing a prediction to the log until it was on disk.",
@@ -59,23 +53,6 @@ LOG_QUEUE_LENGTH = Gauge(
 )
 SERVED_SYMBOLS = Gauge("bellwether_served_symbols", "Symbols that can be answered for.")
 LOADED_RELEASES = Gauge("bellwether_loaded_releases", "Releases held in memory.")
-OLDEST_FEATURE_AGE_SESSIONS = Gauge(
-    "bellwether_oldest_feature_age_sessions", "Age of the stalest feature vector in service."
-)
-COMPONENT_UP = Gauge(
-    "bellwether_component_up", "1 healthy, 0.5 degraded, 0 down, at the last check.", ["component"]
-)
-INGESTED_BARS = Counter(
-    "bellwether_ingested_bars_total",
-    "Bars by source and outcome: added, revised, unchanged, rejected.",
-    ["source", "outcome"],
-)
-RUN_SECONDS = Histogram(
-    "bellwether_run_seconds",
-    "Time of one use case: ingest, features, train, backtest, mirror.",
-    ["use"],
-    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400),
-)
 BUILD = Gauge("bellwether_build_info", "Always 1; the labels say what runs.", ["version", "python"])
 
 

@@ -133,9 +133,11 @@ def test_splits_of_the_sample_leave_no_trace(wired: Wired) -> None:
     watermark = ports.lake.watermark()
     assert watermark is not None
     splits = ports.lake.bars().filter(pl.col("split_ratio") != 1.0)
-    assert [
-        (r["symbol"], r["session"].year) for r in splits.iter_rows(named=True)
-    ] == [("AAPL", 2000), ("AAPL", 2005), ("MSFT", 2003)]
+    assert [(r["symbol"], r["session"].year) for r in splits.iter_rows(named=True)] == [
+        ("AAPL", 2000),
+        ("AAPL", 2005),
+        ("MSFT", 2003),
+    ]
 
     for row in splits.iter_rows(named=True):
         features = materialize.features_of(row["symbol"], view, watermark, ports)

@@ -1,5 +1,6 @@
 """The HTTP door over real sockets: the contract, bad input, durability, guards and pages."""
 
+import copy
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ from tests.fake_service import PREDICTION, FakeService
 from tests.served import served
 
 from bellwether import telemetry
+from bellwether.api import pages
 from bellwether.api.server import listen
 from bellwether.core.errors import (
     BellwetherError,
@@ -357,6 +359,29 @@ def test_a_caller_who_hangs_up_half_way_disturbs_nobody(client: httpx.Client, po
     assert client.post("/predict", json=QUESTION).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+        (
+            b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 100\r\n\r\n{"symbol'
+        ),
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_a_caller_who_never_finishes_is_told_and_dropped(begun: bytes) -> None:
+    with (
+        served(FakeService(), request_timeout_s=0.05) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as sock,
+    ):
+        sock.sendall(begun)
+        status, headers, body = read_answer(sock)
+        assert_problem(status, headers["content-type"], body, 408)
+        assert sock.recv(1) == b""
+
+
 def test_the_answer_waits_until_the_prediction_is_on_disk() -> None:
     written: Future[None] = Future()
     service = FakeService(durable=lambda: written)
@@ -652,6 +677,33 @@ def test_a_signal_stops_the_server_and_lets_its_owner_close(number: int) -> None
 
     assert rest.strip().endswith("closed")
     assert process.returncode == 0
+
+
+def places(node: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Name where each number of `node` stands, once for each place in the first row of a list."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from places(value, (*path, name))
+    elif isinstance(node, list):
+        yield from places(node[0], (*path, 0))
+    elif isinstance(node, int | float) and not isinstance(node, bool):
+        yield path
+
+
+OVERVIEW = json.loads(json.dumps(FakeService().overview()))
+
+
+@pytest.mark.parametrize("place", list(places(OVERVIEW)), ids=str)
+def test_any_number_of_the_front_page_may_be_unknown(place: tuple[str | int, ...]) -> None:
+    overview = copy.deepcopy(OVERVIEW)
+    node = overview
+    for step in place[:-1]:
+        node = node[step]
+    node[place[-1]] = None
+
+    page = pages.dashboard(overview)
+
+    assert ">None" not in page
 
 
 def test_a_port_that_is_taken_is_named(port: int) -> None:

@@ -35,8 +35,8 @@ def dashboard(overview: Overview) -> Html:
         first_symbol=symbols[0]["symbol"] if symbols else "",
         horizon=_horizon(overview["walk_forward"]),
         recent=joined(_recent(row) for row in overview["recent"]) or _NO_PREDICTIONS,
-        predictions=f"{overview['predictions']:,}",
-        quarantine=f"{overview['quarantine']:,}",
+        predictions=count(overview["predictions"]),
+        quarantine=count(overview["quarantine"]),
     )
 
 
@@ -53,8 +53,10 @@ def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> st
     """Write a fraction as a percentage with a true minus sign; a dash for None."""
     if value is None:
         return _DASH
-    text = f"{value * 100:{'+' if signed else ''}.{digits}f}%"
-    return text.replace("-", _MINUS)
+    text = f"{value * 100:.{digits}f}%"
+    if text.strip("-0.%") == "":
+        return text.lstrip("-")
+    return text.replace("-", _MINUS) if value < 0 or not signed else f"+{text}"
 
 
 def number(value: float | None, digits: int) -> str:
@@ -62,6 +64,11 @@ def number(value: float | None, digits: int) -> str:
     if value is None:
         return _DASH
     return f"{value:,.{digits}f}".replace("-", _MINUS)
+
+
+def count(value: int | None) -> str:
+    """Write a whole number; a dash for None."""
+    return _DASH if value is None else f"{value:,}"
 
 
 _UNSCORED: Overview = {
@@ -112,13 +119,12 @@ def _reading(walk_forward: Overview | None) -> str:
 
 
 def _horizon(walk_forward: Overview | None) -> int:
-    return int(walk_forward["horizon_sessions"]) if walk_forward else 1
+    return int((walk_forward or {}).get("horizon_sessions") or 1)
 
 
 def _card(symbol: Overview, domain: tuple[float, float]) -> Html:
     skill = _skill(symbol)
     history = symbol["history"]
-    expected = symbol.get("expected_return")
     answered = symbol["release"] is not None
     return page(
         "card.html",
@@ -126,9 +132,6 @@ def _card(symbol: Overview, domain: tuple[float, float]) -> Html:
         close=number(symbol["last_close"], 2),
         session=symbol["last_session"] or _DASH,
         sparkline=charts.sparkline(history["sessions"], history["close"]),
-        expected=percent(expected, 2, signed=True),
-        expected_tone=_tone(expected),
-        probability=percent(symbol.get("probability_up")),
         tone="yes" if skill["shown"] else "no",
         claim="Skill shown" if skill["shown"] else "No skill shown",
         bar=charts.skill_bar(skill, domain),
@@ -179,7 +182,7 @@ def _walk_forward(walk_forward: Overview | None) -> Html:
         model=walk_forward["model"],
         first=walk_forward["from"],
         last=walk_forward["to"],
-        horizon=f"{horizon} session" + ("" if horizon == 1 else "s"),
+        horizon=f"{count(horizon)} session" + ("" if horizon == 1 else "s"),
         rows=joined(_row(row, domain) for row in rows),
     )
 
@@ -192,7 +195,7 @@ def _row(row: Overview, domain: tuple[float, float]) -> Html:
         kind="model" if row["is_model"] else "baseline",
         name=row["name"].replace("_", " "),
         tag=Html(' <span class="tag">model</span>') if row["is_model"] else "",
-        n=f"{row['n']:,}",
+        n=count(row["n"]),
         accuracy=percent(row["directional_accuracy"]),
         ci=_range(row),
         plot=charts.interval(row, domain),

@@ -26,7 +26,6 @@ MAX_BODY_BYTES = 1_048_576
 # A caller that is still sending would not read an answer sent before it has finished, so what is
 # too large is read and dropped up to here; beyond, the connection is closed.
 MAX_DROPPED_BYTES = 16 * MAX_BODY_BYTES
-BODY_TIMEOUT_S = 30.0
 STARTED_IN_SCOPE = "bellwether.started"
 
 _ANSWERED = PREDICTIONS.labels("answered")
@@ -120,16 +119,6 @@ def _check_head(scope: Scope) -> None:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _read_all(receive)
-    except TimeoutError:
-        detail = f"The body was not complete after {BODY_TIMEOUT_S:.0f} s."
-        closing = (("connection", "close"),)
-        raise Refusal(Problem(problems.TIMED_OUT, detail, headers=closing)) from None
-
-
-async def _read_all(receive: Receive) -> bytes:
     body = bytearray()
     dropped = 0
     while True:

@@ -1,11 +1,13 @@
 """Serve an ASGI application on uvicorn until told to stop."""
 
+import asyncio
 import errno
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,11 +20,12 @@ from bellwether.telemetry import get_logger
 BACKLOG = 2_048
 KEEP_ALIVE_S = 30
 GRACE_S = 10
+REQUEST_TIMEOUT_S = 30.0
 MAX_HEADERS = 200
 MAX_HEAD_BYTES = 65_536
 
 _CLOSING_HEADERS = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
+    b"HTTP/1.1 %d %b\r\ncontent-type: application/problem+json\r\n"
     b"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
 )
 
@@ -32,14 +35,26 @@ class HeadTooLarge(Exception):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with a limit on the head, and problems instead of plain text."""
+    """uvicorn's protocol with limits on the head and on time, and problems instead of plain text."""
 
     _head_bytes = 0
+    _awaited_since: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection: it owes us a request."""
+        self._awaited_since = self.loop.time()
+        super().connection_made(transport)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._head_bytes = 0
+        self._awaited_since = self.loop.time()
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._awaited_since = None
+        super().on_message_complete()
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
@@ -54,8 +69,24 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
         detail = f"{msg} The head may have {MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes."
-        body = problems.problem_body(problems.Problem(problems.MALFORMED, detail), "")
-        self.transport.write(_CLOSING_HEADERS % len(body) + body)
+        self._close_with(problems.Problem(problems.MALFORMED, detail))
+
+    def close_if_slow(self, limit_s: float) -> None:
+        """Hang up on a caller whose request is not complete after `limit_s`."""
+        since = self._awaited_since
+        if since is None or self.loop.time() - since < limit_s or self.transport.is_closing():
+            return
+        if self.cycle is not None and self.cycle.response_started:
+            self.transport.close()
+            return
+        detail = f"The request was not complete after {limit_s:g} s."
+        self._close_with(problems.Problem(problems.TIMED_OUT, detail))
+
+    def _close_with(self, problem: problems.Problem) -> None:
+        body = problems.problem_body(problem, "")
+        reason = HTTPStatus(problem.kind.status)
+        head = _CLOSING_HEADERS % (reason.value, reason.phrase.encode(), len(body))
+        self.transport.write(head + body)
         self.transport.close()
 
     def _count(self, size: int) -> None:
@@ -90,9 +121,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
+class PatientServer(uvicorn.Server):
+    """uvicorn with an end to its patience: it has no time limit for a request of its own.
+
+    Looking at all connections now and then costs a request nothing; a timer for each would.
+    """
+
+    def __init__(self, config: uvicorn.Config, request_timeout_s: float) -> None:
+        super().__init__(config)
+        self._request_timeout_s = request_timeout_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Hang up on slow callers, then do what uvicorn does ten times a second."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.close_if_slow(self._request_timeout_s)
+        return await super().on_tick(counter)
+
+
+def server(app: ASGIApp, request_timeout_s: float = REQUEST_TIMEOUT_S) -> uvicorn.Server:
     """Configure uvicorn for `app`: uvloop, httptools, no access log, our own log set-up."""
-    return uvicorn.Server(
+    return PatientServer(
         uvicorn.Config(
             app,
             loop="uvloop",
@@ -107,7 +156,8 @@ def server(app: ASGIApp) -> uvicorn.Server:
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
-        )
+        ),
+        request_timeout_s,
     )
 
 
@@ -131,26 +181,31 @@ def serve(app: ASGIApp, host: str, port: int, on_ready: Callable[[], None] | Non
     listener = listen(host, port)
     bound = listener.getsockname()
     log = get_logger(__name__)
-    log.info("serving", host=bound[0], port=bound[1])
-    if on_ready is not None:
-        on_ready()
-    with _signals_only_stop():
-        server(app).run(sockets=[listener])
+    running = server(app)
+    with _signals_stop(running):
+        log.info("serving", host=bound[0], port=bound[1])
+        if on_ready is not None:
+            on_ready()
+        running.run(sockets=[listener])
     log.info("stopped", host=bound[0], port=bound[1])
 
 
 @contextmanager
-def _signals_only_stop() -> Iterator[None]:
-    """Keep the signal that stopped the server from killing the process afterwards.
+def _signals_stop(running: uvicorn.Server) -> Iterator[None]:
+    """Let a signal stop the server, and nothing else, from before it runs until it has ended.
 
-    uvicorn raises it again once it is done, and its default would end the process before the
-    caller has closed its stores.
+    uvicorn listens to signals only while it runs, and raises the one that stopped it again once it
+    is done: by default that would end the process before the caller has closed its stores.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    def stop(_number: int, _frame: object) -> None:
+        running.should_exit = True
+
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda _number, _frame: None) for number in numbers]
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from bellwether.core.errors import Overloaded, StorageError
 from bellwether.core.types import StoredPrediction
 from bellwether.database.tables import predictions
-from bellwether.telemetry import GROUP_COMMIT_ROWS
+from bellwether.telemetry import GROUP_COMMIT_ROWS, GROUP_COMMIT_SECONDS, LOG_QUEUE_LENGTH
 
 Waiting = tuple[StoredPrediction, "Future[None]"]
 CAPACITY = 10_000
@@ -97,8 +97,9 @@ class SqlPredictionLog:
 
     def _commit(self, batch: list[Waiting]) -> None:
         GROUP_COMMIT_ROWS.observe(len(batch))
+        LOG_QUEUE_LENGTH.set(self._queue.qsize())
         try:
-            with self._engine.begin() as connection:
+            with GROUP_COMMIT_SECONDS.time(), self._engine.begin() as connection:
                 connection.execute(self._insert, [asdict(p) for p, _ in batch])
         except IntegrityError as error:
             if len(batch) == 1:

@@ -66,7 +66,7 @@ def clustered_mean(
     --------
     >>> found = clustered_mean([1.0, 1.0, 0.0, 1.0], np.array([1, 1, 2, 3]))
     >>> found.mean, round(found.se, 6), found.n, found.n_clusters
-    (0.75, 0.270031, 4, 3)
+    (0.75, 0.286411, 4, 3)
     """
     values, groups = np.asarray(x, dtype=np.float64), np.asarray(clusters)
     _check_confidence(confidence)

@@ -26,6 +26,7 @@ from bellwether.inference import views
 from bellwether.inference.catalogue import Catalogue, read
 from bellwether.inference.forecast import Numbers, explanation, forecast
 from bellwether.inference.release import Served
+from bellwether.telemetry import LOADED_RELEASES, SERVED_SYMBOLS
 
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
@@ -55,10 +56,16 @@ class PredictionService:
         )
         self._ages: tuple[datetime | None, date | None] = (None, None)
         self.catalogue: Catalogue = read(ports)
+        self._measure()
 
     def refresh(self) -> None:
         """Take up releases and features that came since."""
         self.catalogue = read(self._ports, self.catalogue)
+        self._measure()
+
+    def _measure(self) -> None:
+        SERVED_SYMBOLS.set(len({symbol for symbol, _ in self.catalogue.answering}))
+        LOADED_RELEASES.set(len(self.catalogue.releases))
 
     def answer(self, request: PredictionRequest) -> Answer:
         """Predict, and queue the prediction to be written.
