@@ -1,6 +1,7 @@
 """Laws of the walk forward, on panels with holes and labels known late."""
 
 import runpy
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_blocks_follow_each_other_and_miss_no_date(panel: Panel, how: dict[str, 
     later = np.flatnonzero(labelled & (decided >= dates[how["min_train_dates"]]))
 
     assert [fold.number for fold in folds] == list(range(len(folds)))
-    assert all(a.last < b.first for a, b in zip(folds, folds[1:], strict=False))
+    assert all(a.last < b.first for a, b in pairwise(folds))
     assert sorted(tested) == later.tolist()
 
 

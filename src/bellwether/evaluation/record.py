@@ -96,7 +96,7 @@ def reading(table: dict[str, Figures], model: str, shown: Skill) -> str:
         )
     )
     return (
-        f"Over {mine['n']:,} out-of-sample calls {model} was right {accuracy:.1%} of the time "
+        f"Over {mine['n']:,} out-of-sample decisions {model} was right {accuracy:.1%} of the time "
         f"against {shown.baseline_accuracy or float('nan'):.1%} for {best}, and {verdict}.{mean}"
     )
 

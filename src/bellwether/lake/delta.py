@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import (
     CommitFailedError,
     DeltaError,
@@ -76,8 +76,8 @@ class DeltaLake:
     def _insert(self, table: DeltaTable | None, fresh: pl.DataFrame) -> None:
         rows = fresh.with_columns(year=pl.col("session").dt.year()).to_arrow()
         if table is None:
-            write_deltalake(self._bars, rows, mode="error", partition_by=["year"])
-            return
+            # created empty, so that the first rows too go through the merge and its conflict check
+            table = _create(self._bars, pl.DataFrame(schema={**DTYPES, "year": pl.Int32}), ["year"])
         years = ", ".join(str(y) for y in sorted(fresh["session"].dt.year().unique().to_list()))
         same = " AND ".join(f"t.{c} = s.{c}" for c in (*KEYS, "revision"))
         merge = table.merge(
@@ -109,8 +109,7 @@ class DeltaLake:
     def _reject(self, rows: pl.DataFrame) -> int:
         table = _open(self._quarantine)
         if table is None:
-            write_deltalake(self._quarantine, rows.to_arrow(), mode="error")
-            return rows.height
+            table = _create(self._quarantine, pl.DataFrame(schema=QUARANTINE_DTYPES), [])
         merge = table.merge(
             rows.to_arrow(), "t.content = s.content", source_alias="s", target_alias="t"
         )
@@ -150,6 +149,12 @@ def _open(url: str) -> DeltaTable | None:
         return None
     except (DeltaError, OSError) as error:
         raise StorageError("lake", str(error).splitlines()[0]) from error
+
+
+def _create(url: str, empty: pl.DataFrame, partitions: list[str]) -> DeltaTable:
+    return DeltaTable.create(
+        url, Schema.from_arrow(empty.to_arrow().schema), mode="ignore", partition_by=partitions
+    )
 
 
 def _scan(table: DeltaTable | None, dtypes: dict[str, Any]) -> pl.LazyFrame:

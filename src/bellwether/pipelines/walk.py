@@ -133,7 +133,7 @@ def _trade_symbol(
             targets_from_directions(direction, horizon),
             Costs(),
             volatility=market["volatility"].to_numpy(),
-            dollar_volume=np.maximum(market["dollars"].to_numpy(), 1.0),
+            dollar_volume=np.maximum(market["dollars"].to_numpy(), Costs().capital_usd),
         )
         told = sessions.with_columns(
             pl.Series(f"net_{name}", result.net), pl.Series(f"turnover_{name}", result.turnover)

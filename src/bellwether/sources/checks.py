@@ -194,8 +194,9 @@ def _jumps(good: pl.DataFrame) -> list[Remark]:
         near = min(SPLITS, key=lambda s: abs(row["jump"] / s - 1))
         if abs(row["jump"] / near - 1) < SPLIT_SLACK:
             why = (
-                f"{row['symbol']} on {row['session']}: the close fell by a factor of "
-                f"{row['jump']:.3f}, which looks like a {near:g}:1 split; add a split column"
+                f"{row['symbol']} on {row['session']}: the close before was "
+                f"{row['jump']:.3f} times this one, which looks like a {near:g}:1 split; "
+                "add a split column"
             )
             found.append(Remark(row["location"], "unexplained_jump", why))
     return found

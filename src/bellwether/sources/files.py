@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -103,7 +104,7 @@ def _decoded(path: Path) -> str:
         content = path.read_bytes()
         if path.name.lower().endswith(".gz"):
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFile(path.name, str(error)) from error
     try:
         return content.removeprefix(codecs.BOM_UTF8).decode()
