@@ -4,6 +4,8 @@ Indicators carry their state in TA-Lib's streaming handles, opened at the symbol
 state is not saved: after a restart it is rebuilt by replaying the history, milliseconds a symbol.
 """
 
+from collections.abc import Callable
+from operator import add, attrgetter, mul, sub
 from typing import Protocol
 
 import numpy as np
@@ -54,30 +56,36 @@ def _many(value: float | tuple[float, ...]) -> tuple[float, ...]:
     return tuple(value) if isinstance(value, tuple) else (value,)
 
 
-def _arithmetic(operator: str, left: float, right: float) -> float:
-    if operator == "+":
-        return left + right
-    if operator == "-":
-        return left - right
-    if operator == "*":
-        return left * right
+def _ratio(left: float, right: float) -> float:
     return 0.0 if right == 0.0 else left / right
+
+
+ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": _ratio,
+}
+
+Step = Callable[[list[float], AdjustedBar], float]
 
 
 class StreamEngine:
     """The features of one symbol, bar by bar from its first.
 
+    The view's expressions are laid out once as a list of steps that read each other by position.
     Not thread-safe: one symbol's bars arrive in order through one caller.
     """
 
     def __init__(self, view: FeatureView, calendar: SessionCalendar) -> None:
         self._adjuster = ForwardAdjuster(calendar)
-        self._features = tuple(f.expression for f in view.features)
-        self._program = ordered(self._features)
-        self._indicators: dict[tuple[object, ...], _Indicator] = {}
-        for e in self._program:
-            if isinstance(e, Ta):
-                self._indicators.setdefault((e.function, e.inputs, e.params), _Indicator(e))
+        roots = tuple(f.expression for f in view.features)
+        program = ordered(roots)
+        at = {expression: i for i, expression in enumerate(program)}
+        self._features = [at[root] for root in roots]
+        self._slots: dict[tuple[object, ...], int] = {}
+        self._latest: list[tuple[float, ...]] = []
+        self._steps = [self._compile(expression, at) for expression in program]
 
     def push(self, bar: Bar) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Take one bar and return the vector after it, an array of shape (n_features,).
@@ -90,24 +98,42 @@ class StreamEngine:
         SchemaViolation
             If the bar is not later than the last one.
         """
-        vector = np.empty(0)
+        values: list[float] = []
         for adjusted in self._adjuster.push(bar):
-            vector = self._step(adjusted)
-        return vector
+            values = []
+            for step in self._steps:
+                values.append(step(values, adjusted))
+        return np.array([values[i] for i in self._features])
 
-    def _step(self, bar: AdjustedBar) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        values: dict[Expr, float] = {}
-        outputs: dict[tuple[object, ...], tuple[float, ...]] = {}
-        for e in self._program:
-            if isinstance(e, Ta):
-                key = (e.function, e.inputs, e.params)
-                if key not in outputs:
-                    outputs[key] = self._indicators[key].push(tuple(values[i] for i in e.inputs))
-                values[e] = outputs[key][e.output]
-            elif isinstance(e, Arith):
-                values[e] = _arithmetic(e.operator, values[e.left], values[e.right])
-            elif isinstance(e, Column):
-                values[e] = getattr(bar, e.name)
-            elif isinstance(e, Const):
-                values[e] = e.value
-        return np.array([values[f] for f in self._features])
+    def _compile(self, expression: Expr, at: dict[Expr, int]) -> Step:
+        if isinstance(expression, Column):
+            read = attrgetter(expression.name)
+            return lambda _values, bar: read(bar)
+        if isinstance(expression, Const):
+            number = expression.value
+            return lambda _values, _bar: number
+        if isinstance(expression, Arith):
+            apply = ARITHMETIC[expression.operator]
+            left, right = at[expression.left], at[expression.right]
+            return lambda values, _bar: apply(values[left], values[right])
+        if isinstance(expression, Ta):
+            return self._compile_ta(expression, at)
+        raise TypeError(type(expression))
+
+    def _compile_ta(self, expression: Ta, at: dict[Expr, int]) -> Step:
+        """Lay out one output; the first output of a function also feeds it the bar."""
+        key = (expression.function, expression.inputs, expression.params)
+        latest, output = self._latest, expression.output
+        if key in self._slots:
+            known = self._slots[key]
+            return lambda _values, _bar: latest[known][output]
+        slot = self._slots[key] = len(latest)
+        latest.append(())
+        indicator = _Indicator(expression)
+        inputs = [at[i] for i in expression.inputs]
+
+        def feed(values: list[float], _bar: AdjustedBar) -> float:
+            latest[slot] = said = indicator.push(tuple([values[i] for i in inputs]))
+            return said[output]
+
+        return feed
