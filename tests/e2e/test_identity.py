@@ -170,3 +170,19 @@ def test_contributions_add_up_to_the_forecast(wired: Wired) -> None:
     assert math.isclose(
         sum(said.explanation.values()), math.log1p(said.expected_return), abs_tol=1e-7
     )
+
+
+def test_runs_are_mirrored_to_mlflow_once(wired: Wired) -> None:
+    from mlflow import MlflowClient
+
+    ports = wired.ports
+    (run,) = ports.ledger.runs()
+    releases = [ports.releases.load(r.release_id) for r in ports.ledger.releases()]
+    ports.tracker.mirror(run, releases)
+
+    client = MlflowClient(tracking_uri=ports.tracker.uri)  # type: ignore[attr-defined]
+    found = client.search_runs(["1"])
+
+    assert ports.ledger.runs(unmirrored=True) == []
+    assert [r.data.tags["bellwether.run_id"] for r in found] == [run.run_id]
+    assert found[0].data.metrics["table.always_up.n"] > 0

@@ -17,7 +17,7 @@ class MlflowMirror:
     """The Tracker port on an MLflow store: a SQLite file by default, a server by its address."""
 
     def __init__(self, tracking_uri: str, artifacts: str) -> None:
-        self._uri = tracking_uri
+        self.uri = tracking_uri
         self._artifacts = artifacts
 
     def mirror(self, run: RunRow, releases: Sequence[ReleaseFiles]) -> None:
@@ -27,7 +27,7 @@ class MlflowMirror:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._push(MlflowClient(tracking_uri=self._uri), run, releases)
+            self._push(MlflowClient(tracking_uri=self.uri), run, releases)
         except (MlflowException, OSError) as error:
             raise StorageError("mlflow", str(error).splitlines()[0]) from error
 
