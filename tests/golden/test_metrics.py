@@ -168,11 +168,17 @@ def test_clusters_agree_with_the_reference(reference: dict[str, object]) -> None
 
 
 @pytest.mark.parametrize("lags", [1, 4, 19])
-def test_lags_agree_with_newey_west(reference: dict[str, object], lags: int) -> None:
+def test_lags_agree_with_the_larger_of_two_kernels(reference: dict[str, object], lags: int) -> None:
+    """Hansen-Hodrick's, or Newey-West's where that is wider, with one label in lags + 1 counted."""
     x = np.convolve(np.random.default_rng(3).normal(size=219), np.ones(20) / 20, "valid") + 0.1
     found = clustered_mean(x, np.arange(200), lags=lags)
-    t = reference["nw_tstat"](x, lags)
-    assert found.mean / found.se == pytest.approx(t * np.sqrt(199 / 200))
+    newey_west = x.mean() / reference["nw_tstat"](x, lags)
+    e = x - x.mean()
+    equal = e @ e + 2 * sum(e[k:] @ e[:-k] for k in range(1, lags + 1))
+    hansen_hodrick = np.sqrt(max(equal, 0.0)) / 200
+    assert found.se == pytest.approx(max(newey_west, hansen_hodrick) * np.sqrt(200 / 199))
+    reach = stats.t.ppf(0.975, 200 / (lags + 1) - 1) * found.se
+    assert (found.low, found.high) == pytest.approx((x.mean() - reach, x.mean() + reach))
 
 
 @pytest.mark.parametrize(

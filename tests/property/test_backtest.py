@@ -1,6 +1,8 @@
 """Laws of the simulator: nothing for nothing, nothing from the future, and no free costs."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
 from bellwether.core.errors import InvalidRequest
 
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
 COSTS = ("commission_bps", "half_spread_bps", "borrow_bps_per_year", "impact_coefficient")
 FREE = Costs(0.0, 0.0, 0.0, 0.0)
 
@@ -84,6 +87,28 @@ def test_a_signal_a_day_late_is_a_position_a_day_late(market: Market) -> None:
     late = simulate(open_, close, np.concatenate(([0.0], target[:-1])), FREE)
     assert late.position[1:].tolist() == now.position[:-1].tolist()
     assert now.position[1:].tolist() == target[:-1].tolist()
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, object]:
+    pytest.importorskip("pandas")
+    if not REFERENCE.is_file():
+        pytest.skip("the reference implementations lie in ../shared, which this machine lacks")
+    return runpy.run_path(str(REFERENCE))
+
+
+@given(market=markets(), bps=st.tuples(*[st.floats(0, 100)] * 3))
+def test_agrees_with_the_reference(
+    reference: dict[str, object], market: Market, bps: tuple[float, float, float]
+) -> None:
+    open_, close, target, known = market
+    commission, spread, borrow = bps
+    done = simulate(open_, close, target, Costs(commission, spread, borrow, 0.0), **known)
+    position, net = reference["backtest_next_open"](
+        open_, close, target, commission * 1e-4, spread * 1e-4, borrow * 1e-4 / 252
+    )
+    assert done.position.tolist() == position.tolist()
+    assert done.net == pytest.approx(net, abs=1e-13)
 
 
 @given(markets())

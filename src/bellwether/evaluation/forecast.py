@@ -37,8 +37,7 @@ def forecast_metrics(  # noqa: PLR0913 - one record has this many columns, all n
     r2_oos                    1 - sum e^2 / sum (y - b)^2 (Campbell and Thompson 2008)
     mape                      of prices: mean abs(exp(f - y) - 1)
     directional_accuracy      share of calls with the sign of y
-    directional_accuracy_ci   [low, high] at 95%, clustered by date with Bartlett `lags`, kept in
-                              [0, 1]; Wilson on n_dates / (lags + 1) where every call or no call
+    directional_accuracy_ci   [low, high] at 95%, clustered by date with `lags`, kept in [0, 1]; Wilson on n_dates / (lags + 1) where every call or no call
                               hit, since the sample variance is 0 there
     precision                 of the up calls, the share that went up
     recall                    of the called rows that went up, the share called up
@@ -202,10 +201,15 @@ def _errors(y: Floats, f: Floats, b: Floats) -> Metrics:
         return {
             "rmse": _finite(np.sqrt(squared / y.size)) if y.size else None,
             "mae": _mean(np.abs(error)),
-            "r2": _explained(squared, y - y.mean() if y.size else y),
+            "r2": _explained(squared, _centred(y)),
             "r2_oos": _explained(squared, y - b),
             "mape": _mean(np.abs(np.expm1(-error))),
         }
+
+
+def _centred(y: Floats) -> Floats:
+    # the mean of equal values can be off by a rounding, and R2 would be -1e31
+    return y - np.clip(y.mean(), y.min(), y.max()) if y.size else y
 
 
 def _explained(squared_error: float, benchmark_error: Floats) -> float | None:

@@ -17,7 +17,8 @@ MIN_CLUSTERS = 2
 class MeanInterval:
     """A mean with its interval, standard error and sample sizes.
 
-    `mean` is None for no rows; `low`, `high` and `se` are None for fewer than two clusters.
+    `mean` is None for no rows; `low`, `high` and `se` are None for fewer than two clusters, or
+    fewer than two stretches of lags + 1 clusters.
     """
 
     mean: float | None
@@ -36,10 +37,12 @@ def clustered_mean(
     With cluster sums u_g = sum over rows of g of (x - mean), in the order of the clusters, and
     G clusters in n rows:
 
-        se^2 = G / (G - 1) / n^2 * (sum u_g^2 + 2 sum_l (1 - l / (lags + 1)) sum u_g u_{g-l})
+        se^2 = G / (G - 1) / n^2 * (sum u_g^2 + 2 sum_l w_l sum u_g u_{g-l}),  l = 1 .. lags
 
-    and mean -+ t(G - 1) se. With one row a cluster and no lags this is the t interval of the mean.
-    Clustering: Liang and Zeger (1986); Bartlett weights: Newey and West (1987).
+    with w_l = 1 (Hansen and Hodrick 1980), or w_l = 1 - l / (lags + 1) where that is the larger
+    (Newey and West 1987), and mean -+ t(G / (lags + 1) - 1) se: overlapping labels hold that many
+    separate ones. With one row a cluster and no lags this is the t interval of the mean.
+    Clustering: Liang and Zeger (1986). Over few separate labels it still covers less than it says.
 
     Parameters
     ----------
@@ -60,7 +63,8 @@ def clustered_mean(
     Raises
     ------
     InvalidRequest
-        If `x` holds NaN or infinity, shapes differ, or an option is out of range.
+        If `x` holds NaN or infinity, a cluster is NaN or NaT, shapes differ, or an option is out
+        of range.
 
     Examples
     --------
@@ -76,17 +80,21 @@ def clustered_mean(
         raise InvalidRequest("clusters", f"has shape {groups.shape}, the values {values.shape}")
     if not np.isfinite(values).all():
         raise InvalidRequest("x", "holds NaN or infinity; leave such rows out by a stated rule")
+    if (groups != groups).any():  # noqa: PLR0124 - so says NaN and NaT of any type
+        raise InvalidRequest("clusters", "holds NaN or NaT; every row belongs somewhere")
     if values.size == 0:
         return MeanInterval(None, None, None, None, 0, 0)
 
     names, member = np.unique(groups, return_inverse=True)
-    n, n_clusters, mean = int(values.size), int(names.size), float(values.mean())
-    if n_clusters < MIN_CLUSTERS:
+    n, n_clusters, separate = int(values.size), int(names.size), names.size / (lags + 1)
+    # the mean of equal values can be off by a rounding, and then nothing would be constant
+    mean = float(np.clip(values.mean(), values.min(), values.max()))
+    if separate < MIN_CLUSTERS:
         return MeanInterval(mean, None, None, None, n, n_clusters)
     sums = np.bincount(member, weights=values - mean, minlength=n_clusters).astype(np.float64)
-    variance = _bartlett(sums, lags) * n_clusters / (n_clusters - 1) / n**2
+    variance = _long_run(sums, lags) * n_clusters / (n_clusters - 1) / n**2
     se = math.sqrt(max(variance, 0.0))  # zero by algebra can be -1e-20 by rounding
-    reach = float(stdtrit(n_clusters - 1, 0.5 + confidence / 2)) * se
+    reach = float(stdtrit(separate - 1, 0.5 + confidence / 2)) * se
     return MeanInterval(mean, mean - reach, mean + reach, se, n, n_clusters)
 
 
@@ -122,11 +130,14 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     return max(0.0, low), min(1.0, high)
 
 
-def _bartlett(sums: NDArray[np.float64], lags: int) -> float:
-    total = float(sums @ sums)
-    for lag in range(1, min(lags, sums.size - 1) + 1):
-        total += 2 * (1 - lag / (lags + 1)) * float(sums[lag:] @ sums[:-lag])
-    return total
+def _long_run(sums: NDArray[np.float64], lags: int) -> float:
+    """Return the larger of two estimates: equal weights can go negative, Bartlett's fall short."""
+    equal = bartlett = float(sums @ sums)
+    for lag in range(1, lags + 1):
+        product = 2 * float(sums[lag:] @ sums[:-lag])
+        equal += product
+        bartlett += (1 - lag / (lags + 1)) * product
+    return max(equal, bartlett)
 
 
 def _check_confidence(confidence: float) -> None:

@@ -89,7 +89,7 @@ def _ratios(r: Floats, periods_per_year: int) -> Metrics:
         "sortino": None,
         "volatility": None if sd is None else _finite(sd * year),
     }
-    if sd is None or sd <= RELATIVE_ZERO * max(1.0, float(np.abs(r).max())):
+    if sd is None or not RELATIVE_ZERO * max(1.0, float(np.abs(r).max())) < sd < math.inf:
         return found
     s = float(r.mean()) / sd
     reach = float(ndtri(0.5 + SHARPE_CONFIDENCE / 2)) * _sharpe_error(r, s)

@@ -16,8 +16,8 @@ from bellwether.evaluation.record import figures
 from bellwether.features.catalog import FeatureView
 from bellwether.inference.catalogue import Catalogue
 from bellwether.inference.release import Served
+from bellwether.models.factory import BASELINES
 
-BASELINES = ("always_up", "historical_mean", "momentum", "last_value")
 SPARK_SESSIONS = 250
 RECENT = 10
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import (
     CommitFailedError,
     DeltaError,
@@ -23,6 +23,7 @@ from bellwether.core.types import AppendResult, Rejection
 TOLD = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
 KEYS = ("symbol", "session", "source")
 TRIES = 20
+ALONE = CommitProperties(max_commit_retries=0)
 T = TypeVar("T")
 DTYPES: dict[str, Any] = {
     "symbol": pl.String,
@@ -45,9 +46,10 @@ QUARANTINE_DTYPES: dict[str, Any] = {
 class DeltaLake:
     """The BarLake port. Every append is one Delta commit: a reader sees all of it or nothing.
 
-    Writers do not lock. An append is a merge that inserts what is not there yet; Delta's own
-    conflict detection refuses the later of two commits that read the same state, and the refused
-    one reads again.
+    Writers do not lock. An append is a merge that inserts what is not there yet. Of two commits
+    that read the same version the later is refused, even where they touch different years, or its
+    `ingested_at` could lie before a watermark that was already given out; the refused one reads
+    again.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +63,10 @@ class DeltaLake:
         return _retried("bars", lambda: self._append(told, now))
 
     def _append(self, told: pl.DataFrame, now: datetime) -> AppendResult:
-        table = _open(self._bars)
+        # created empty before it is read, so that what is inserted was judged on the same version
+        table = _open(self._bars) or _create(
+            self._bars, pl.DataFrame(schema={**DTYPES, "year": pl.Int32}), ["year"]
+        )
         newest = _newest_ingestion(table)
         mark = now.astimezone(UTC)
         if newest is not None:
@@ -73,15 +78,16 @@ class DeltaLake:
         added = fresh.filter(pl.col("revision") == 0).height
         return AppendResult(added, fresh.height - added, told.height - fresh.height, mark)
 
-    def _insert(self, table: DeltaTable | None, fresh: pl.DataFrame) -> None:
+    def _insert(self, table: DeltaTable, fresh: pl.DataFrame) -> None:
         rows = fresh.with_columns(year=pl.col("session").dt.year()).to_arrow()
-        if table is None:
-            # created empty, so that the first rows too go through the merge and its conflict check
-            table = _create(self._bars, pl.DataFrame(schema={**DTYPES, "year": pl.Int32}), ["year"])
         years = ", ".join(str(y) for y in sorted(fresh["session"].dt.year().unique().to_list()))
         same = " AND ".join(f"t.{c} = s.{c}" for c in (*KEYS, "revision"))
         merge = table.merge(
-            rows, f"t.year IN ({years}) AND {same}", source_alias="s", target_alias="t"
+            rows,
+            f"t.year IN ({years}) AND {same}",
+            source_alias="s",
+            target_alias="t",
+            commit_properties=ALONE,
         )
         merge.when_not_matched_insert_all().execute()
 
