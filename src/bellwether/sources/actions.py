@@ -9,6 +9,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 MOST_DECIMALS = 12
+SINGLE = 2.0**-24
 NOISE_FLOOR = 1e-9
 SPLIT_TOLERANCE = 1e-6
 LEAST_SPLIT, MOST_REVERSE = 1.2, 0.84
@@ -49,7 +50,7 @@ def derive(raw: Floats, adjusted: Floats) -> Actions:
     if n < FEWEST_DAYS:
         return Actions(split, dividend, unexplained)
     factor = (adjusted[1:] / adjusted[:-1]) / (raw[1:] / raw[:-1])
-    noise = _noise(raw) + _noise(adjusted) + NOISE_FLOOR
+    noise = _noise(raw, exact=CENTS) + _noise(adjusted, exact=-1) + NOISE_FLOOR
     for i in np.flatnonzero(np.abs(factor - 1) > noise) + 1:
         f = float(factor[i - 1])
         ratio = _split(f)
@@ -62,16 +63,21 @@ def derive(raw: Floats, adjusted: Floats) -> Actions:
     return Actions(split, dividend, unexplained)
 
 
-def _noise(prices: Floats) -> Floats:
-    """Bound the relative error that rounding gives the ratio of neighbours."""
+def _noise(prices: Floats, exact: int) -> Floats:
+    """Bound the relative error that rounding gives the ratio of neighbours.
+
+    Up to `exact` decimals nothing was rounded: a traded price is a whole number of cents, while
+    an adjusted one was computed and cut off wherever its column ends.
+    """
     for decimals in range(MOST_DECIMALS):
         if np.array_equal(np.round(prices, decimals), prices):
             unit = 10.0**-decimals
-            if decimals <= CENTS:
+            if decimals <= exact:
                 return np.zeros(len(prices) - 1)
             half: Floats = 1.5 * unit * (1 / prices[1:] + 1 / prices[:-1])
             return half
-    return np.zeros(len(prices) - 1)
+    single = np.array_equal(prices.astype(np.float32), prices)
+    return np.full(len(prices) - 1, 3 * SINGLE if single else 0.0)
 
 
 def _split(factor: float) -> float | None:

@@ -30,7 +30,7 @@ WORDS: Mapping[str, str] = {
     "not_a_session": "the exchange was closed on {meant}",
     "not_yet_known": "the session of {session} has not closed yet",
     "missing_value": "a value is missing (open {open}, high {high}, low {low}, close {close}, volume {volume})",
-    "not_a_number": "a value is not a finite number",
+    "not_a_number": "a value is not a finite number; the record in quarantine quotes the row",
     "non_positive_price": "a price is zero or negative (open {open}, high {high}, low {low}, close {close})",
     "negative_volume": "volume {volume} is negative",
     "out_of_range": "a value is beyond belief (high {high}, volume {volume})",
@@ -156,7 +156,8 @@ def _repeat_reason(rows: pl.DataFrame) -> pl.Expr:
 
 def _rejection(row: Mapping[str, object], source: str) -> Rejection:
     reason = str(row["why"])
-    record = {k: row[k] for k in ("symbol", "told_date", *NUMBERS)} | {"told": row.get("told")}
+    row = {"told": None, **row}
+    record = {k: row[k] for k in ("symbol", "told_date", *NUMBERS, "told")}
     text = json.dumps(record, default=str, sort_keys=True)
     return Rejection(source, str(row["location"]), reason, WORDS[reason].format(**row), text)
 

@@ -38,10 +38,20 @@ class FilesSource:
             table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
             stem = path.name.split(".")[0].upper()
             rows = shaped(table, path.name, query.columns, query.zone, calendar, stem)
-            parts.append(asked_for(rows, query))
+            parts.append(asked_for(_quoted(rows, table), query))
         rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
         done = accept(rows, self.name, calendar, known_until)
         return SourceBatch(done.bars, done.rejections, done.remarks, rows.height)
+
+
+def _quoted(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """Keep the words of rows that could not be parsed, for whoever has to find the fault."""
+    unread = pl.col("why").is_not_null() | ~pl.col("told_number")
+    lost = rows.select(unread).to_series()
+    words = table.drop("location", "why", strict=False).filter(lost)
+    told = words.select(pl.struct(pl.all().cast(pl.String)).struct.json_encode()).to_series()
+    quotes = pl.DataFrame({"order": rows["order"].filter(lost), "told": told})
+    return rows.join(quotes, on="order", how="left", maintain_order="left")
 
 
 def _check_zone(zone: str | None) -> None:
@@ -72,7 +82,9 @@ def _parquet(path: Path) -> pl.DataFrame:
     if table.height == 0:
         raise UnreadableFile(path.name, "the file has no rows")
     row = pl.int_range(1, pl.len() + 1)
-    return table.with_columns(location=pl.format(path.name + ":row {}", row))
+    return table.drop("why", strict=False).with_columns(
+        location=pl.format(path.name + ":row {}", row)
+    )
 
 
 def _csv(path: Path) -> pl.DataFrame:
