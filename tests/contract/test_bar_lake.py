@@ -7,8 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.fakes import MemoryLake
 
-from bellwether.core.schemas import BARS_IN, UTC_TIME
+from bellwether.core.ports import BarLake
+from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
 from bellwether.core.types import Rejection
 from bellwether.lake.delta import DeltaLake
 
@@ -18,13 +20,18 @@ DAYS = (date(2024, 1, 8), date(2024, 1, 9), date(2023, 12, 29))
 WRITER = """
 import sys
 from datetime import UTC, datetime
+import polars as pl
 from bellwether.core.ports import SourceQuery
 from bellwether.lake.delta import DeltaLake
 from bellwether.sources.sample import SampleSource
 batch = SampleSource().read(SourceQuery(), datetime(2020, 1, 1, tzinfo=UTC))
+place, times, year = [*sys.argv[1:], *["1", ""][len(sys.argv) - 2 :]]
+bars = batch.bars.with_columns(volume=(pl.col("volume") + 1) * int(times))
+if year:
+    bars = bars.filter(pl.col("session").dt.year() == int(year))
 print("ready", flush=True)
 sys.stdin.readline()
-DeltaLake(sys.argv[1]).append_bars(batch.bars, datetime(2024, 1, 1, tzinfo=UTC))
+DeltaLake(place).append_bars(bars, datetime(2024, 1, 1, tzinfo=UTC))
 """
 
 
@@ -48,19 +55,19 @@ def bars(close: float = 10.0, symbol: str = "ABC") -> pl.DataFrame:
     ).select(list(BARS_IN.columns))
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> DeltaLake:
-    return DeltaLake(str(tmp_path / "lake"))
+@pytest.fixture(params=["delta", "memory"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> BarLake:
+    return DeltaLake(str(tmp_path / "lake")) if request.param == "delta" else MemoryLake()
 
 
-def test_nothing_is_there_before_the_first_append(lake: DeltaLake) -> None:
+def test_nothing_is_there_before_the_first_append(lake: BarLake) -> None:
     assert lake.bars().height == 0
     assert lake.symbols() == []
     assert lake.watermark() is None
     assert lake.quarantine().height == 0
 
 
-def test_a_repeated_append_adds_nothing(lake: DeltaLake) -> None:
+def test_a_repeated_append_adds_nothing(lake: BarLake) -> None:
     first = lake.append_bars(bars(), NOW)
 
     again = lake.append_bars(bars().sample(fraction=1, shuffle=True, seed=1), NOW)
@@ -70,7 +77,7 @@ def test_a_repeated_append_adds_nothing(lake: DeltaLake) -> None:
     assert lake.watermark() == first.watermark == again.watermark
 
 
-def test_a_changed_bar_becomes_a_revision_known_from_now(lake: DeltaLake) -> None:
+def test_a_changed_bar_becomes_a_revision_known_from_now(lake: BarLake) -> None:
     lake.append_bars(bars(), NOW)
     later = NOW + timedelta(days=1)
 
@@ -83,7 +90,7 @@ def test_a_changed_bar_becomes_a_revision_known_from_now(lake: DeltaLake) -> Non
     assert lake.bars().filter(pl.col("revision") == 0)["close"].unique().to_list() == [10.0]
 
 
-def test_the_watermark_grows_even_where_the_clock_stands(lake: DeltaLake) -> None:
+def test_the_watermark_grows_even_where_the_clock_stands(lake: BarLake) -> None:
     first = lake.append_bars(bars(), NOW).watermark
 
     second = lake.append_bars(bars(symbol="DEF"), NOW).watermark
@@ -91,7 +98,7 @@ def test_the_watermark_grows_even_where_the_clock_stands(lake: DeltaLake) -> Non
     assert second > first
 
 
-def test_a_rejection_is_kept_once(lake: DeltaLake) -> None:
+def test_a_rejection_is_kept_once(lake: BarLake) -> None:
     rejection = Rejection("files", "a.csv:3", "high_below_low", "high 1 is below low 2", "{}")
 
     counts = [lake.append_rejections([rejection, rejection], NOW) for _ in range(2)]
@@ -100,28 +107,102 @@ def test_a_rejection_is_kept_once(lake: DeltaLake) -> None:
     assert lake.quarantine()["location"].to_list() == ["a.csv:3"]
 
 
-def test_two_processes_that_write_the_same_leave_each_bar_once(tmp_path: Path) -> None:
-    place = str(tmp_path / "lake")
+def test_what_is_read_fits_its_schema_in_order_of_symbol_session_revision(lake: BarLake) -> None:
+    lake.append_bars(bars(symbol="DEF"), NOW)
+    lake.append_bars(bars(), NOW)
+    lake.append_bars(bars(12.0), NOW)
+    lake.append_rejections([Rejection("files", "a.csv:3", "bad_split", "no", "{}")], NOW)
+
+    kept = lake.bars()
+
+    assert check(kept, BARS).rows() == kept.sort("symbol", "session", "revision").rows()
+    assert lake.bars(["DEF", "XYZ"]).rows() == kept.filter(pl.col("symbol") == "DEF").rows()
+    assert lake.symbols() == ["ABC", "DEF"]
+    assert check(lake.quarantine(), QUARANTINE).height == 1
+
+
+def test_a_bar_that_changes_back_is_a_third_revision(lake: BarLake) -> None:
+    for close in (10.0, 11.0, 10.0):
+        lake.append_bars(bars(close), NOW)
+
+    kept = lake.bars().filter(pl.col("session") == DAYS[0])
+
+    assert kept.select("revision", "close").rows() == [(0, 10.0), (1, 11.0), (2, 10.0)]
+
+
+def test_a_revision_is_never_known_before_the_bar_it_corrects(lake: BarLake) -> None:
+    lake.append_bars(bars(), NOW)
+    lake.append_bars(bars(11.0), NOW)
+
+    lake.append_bars(bars(12.0), NOW - timedelta(days=30))
+
+    newest = lake.bars().filter(pl.col("revision") == 2)
+    assert newest["knowledge_time"].unique().to_list() == [NOW]
+
+
+def test_the_smallest_change_of_one_bit_is_a_change(lake: BarLake) -> None:
+    lake.append_bars(bars(0.1 + 0.2 + 5), NOW)
+    nudged = bars(0.1 + 0.2 + 5).with_columns(
+        volume=pl.lit(float.fromhex("0x1.9000000000001p+6"))  # one bit above 100
+    )
+
+    assert lake.append_bars(nudged, NOW).revised == 3
+
+
+def run_together(code: str, arguments: list[list[str]]) -> list[int]:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, place],
+            [sys.executable, "-c", code, *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(2)
+        for more in arguments
     ]
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
-    codes = []
     for writer in writers:
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
     for writer in writers:
         writer.communicate()
-        codes.append(writer.returncode)
+    return [writer.returncode for writer in writers]
+
+
+def test_two_first_writers_that_disagree_lose_nothing(tmp_path: Path) -> None:
+    place = str(tmp_path / "lake")
+
+    codes = run_together(WRITER, [[place, "1"], [place, "2"]])
+
+    kept = DeltaLake(place).bars()
+    told = kept.filter(pl.col("session") == kept["session"].max(), pl.col("symbol") == "IBM")
+    assert codes == [0, 0]
+    assert kept.height == 2 * 12_154
+    assert told["revision"].to_list() == [0, 1]
+    assert told["volume"][0] / told["volume"][1] in (0.5, 2.0)
+
+
+def test_writers_of_different_years_get_different_watermarks(tmp_path: Path) -> None:
+    place = str(tmp_path / "lake")
+    DeltaLake(place).append_bars(bars(), NOW - timedelta(days=5000))
+
+    codes = run_together(WRITER, [[place, "1", "2003"], [place, "1", "2008"]])
+
+    kept = DeltaLake(place).bars().with_columns(year=pl.col("session").dt.year())
+    marks = kept.group_by("year").agg(pl.col("ingested_at").unique())
+    first, second = (
+        marks.filter(pl.col("year") == year)["ingested_at"][0].to_list() for year in (2003, 2008)
+    )
+    assert codes == [0, 0]
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
+def test_two_processes_that_write_the_same_leave_each_bar_once(tmp_path: Path) -> None:
+    place = str(tmp_path / "lake")
+    codes = run_together(WRITER, [[place], [place]])
 
     kept = DeltaLake(place).bars()
 

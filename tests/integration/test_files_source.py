@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from bellwether.core.errors import InvalidRequest, UnreadableFile
@@ -172,6 +173,72 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 def test_an_unknown_zone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="no time zone"):
         read(tmp_path, GOOD, zone="Mars/Base")
+
+
+def test_what_is_no_number_is_quoted_as_it_was_written(tmp_path: Path) -> None:
+    batch = read(tmp_path, GOOD, "2024-01-03,ABC,ten,11,9,10,100")
+
+    (rejection,) = batch.rejections
+    assert json.loads(json.loads(rejection.record)["told"])["Open"] == "ten"
+
+
+@pytest.mark.parametrize("name", ["why", "location", "told", "order", "session_note"])
+def test_a_column_of_any_name_may_stand_beside_ours(tmp_path: Path, name: str) -> None:
+    table = {
+        "date": [date(2024, 1, 2)],
+        "symbol": ["ABC"],
+        **{c: [10.0] for c in ("open", "high", "low", "close")},
+        "volume": [100],
+        name: ["because"],
+    }
+    pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
+    tabular = FilesSource().read(SourceQuery(path=str(tmp_path / "p.parquet")), NOW)
+    plain = read(tmp_path, GOOD + ",because", header=f"{HEADER},{name}")
+
+    assert (tabular.bars.height, tabular.rejections) == (1, ())
+    assert (plain.bars.height, plain.rejections) == (1, ())
+
+
+def test_a_parquet_row_is_named_by_its_number(tmp_path: Path) -> None:
+    table = {
+        "date": [date(2024, 1, 2), date(2024, 1, 3)],
+        **{c: [10.0, 10.0] for c in ("open", "high", "low")},
+        "close": [10.0, float("nan")],
+        "volume": [1, 1],
+    }
+    pl.DataFrame(table).write_parquet(tmp_path / "abc.parquet")
+
+    batch = FilesSource().read(SourceQuery(path=str(tmp_path / "abc.parquet")), NOW)
+
+    assert refused(batch) == [("abc.parquet:row 2", "not_a_number")]
+    assert batch.bars["symbol"].to_list() == ["ABC"]
+
+
+def test_a_folder_holds_a_file_a_symbol(tmp_path: Path) -> None:
+    header = "Date,Open,High,Low,Close,Volume"
+    for name in ("abc.csv", "def.csv"):
+        (tmp_path / name).write_text(f"{header}\n2024-01-02,10,11,9,10,100\n")
+
+    both = FilesSource().read(SourceQuery(path=str(tmp_path)), NOW)
+    one = FilesSource().read(SourceQuery(path=str(tmp_path), symbols=("DEF",)), NOW)
+    none = FilesSource().read(SourceQuery(path=str(tmp_path), first=date(2024, 1, 3)), NOW)
+
+    assert both.bars["symbol"].to_list() == ["ABC", "DEF"]
+    assert one.bars["symbol"].to_list() == ["DEF"]
+    assert none.bars.height == 0
+
+
+def test_actions_are_read_out_of_an_adjusted_close_in_cents(tmp_path: Path) -> None:
+    batch = read(
+        tmp_path,
+        "2024-01-02,ABC,100,101,99,100,10,49.13",
+        "2024-01-03,ABC,101,102,100,101,10,49.62",
+        "2024-01-04,ABC,50.5,51,50,50.5,20,49.62",
+        header=HEADER + ",Adj Close",
+    )
+
+    assert batch.bars["split_ratio"].to_list() == [1.0, 1.0, 2.0]
+    assert batch.bars["dividend_usd"].to_list() == [0.0, 0.0, 0.0]
 
 
 def test_real_panels_are_read(shared_data: Path) -> None:

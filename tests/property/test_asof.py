@@ -79,3 +79,40 @@ def test_a_join_gives_the_newest_event_known_and_never_a_later_one(
         newest = max(r[1] for r in known)
         assert row["event_time"] == at(newest)
         assert row["knowledge_time"] <= at(hour)
+
+
+@given(ROWS, HOURS, HOURS)
+def test_what_comes_in_later_does_not_change_a_past_state(
+    rows: list[tuple[str, int, int, int, int]], hour: int, mark: int
+) -> None:
+    early = facts([r for r in rows if r[3] <= mark])
+    keys = ["symbol", "event_time"]
+
+    then = as_of(early, at(hour), keys)
+    rebuilt = as_of(facts(rows), at(hour), keys, ingested_before=at(mark))
+
+    assert rebuilt.equals(then)
+
+
+@given(ROWS, st.tuples(st.sampled_from("AB"), HOURS))
+def test_a_join_never_sees_what_becomes_known_later(
+    rows: list[tuple[str, int, int, int, int]], asked: tuple[str, int]
+) -> None:
+    symbol, hour = asked
+    left = pl.DataFrame({"symbol": [symbol], "decision_at": [at(hour)]}).cast(
+        {"decision_at": UTC_TIME}
+    )
+
+    whole = join_as_of(left, facts(rows), by=["symbol"])
+    blind = join_as_of(left, facts([r for r in rows if r[2] <= hour]), by=["symbol"])
+
+    assert whole.equals(blind)
+
+
+def test_a_late_correction_of_an_old_event_hides_no_newer_one() -> None:
+    told = facts([("A", 1, 1, 1, 0), ("A", 2, 2, 2, 0), ("A", 1, 9, 9, 1)])
+    left = pl.DataFrame({"symbol": ["A"], "decision_at": [at(10)]}).cast({"decision_at": UTC_TIME})
+
+    joined = join_as_of(left, told, by=["symbol"])
+
+    assert joined.select("event_time", "revision").rows() == [(at(2), 0)]

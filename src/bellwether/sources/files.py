@@ -49,9 +49,11 @@ def _quoted(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     unread = pl.col("why").is_not_null() | ~pl.col("told_number")
     lost = rows.select(unread).to_series()
     words = table.drop("location", "why", strict=False).filter(lost)
-    told = words.select(pl.struct(pl.all().cast(pl.String)).struct.json_encode()).to_series()
-    quotes = pl.DataFrame({"order": rows["order"].filter(lost), "told": told})
-    return rows.join(quotes, on="order", how="left", maintain_order="left")
+    text = pl.struct(pl.all().cast(pl.String, strict=False)).struct.json_encode()
+    told = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    if words.height:
+        told = told.scatter(lost.arg_true(), words.select(text).to_series())
+    return rows.with_columns(told=told)
 
 
 def _check_zone(zone: str | None) -> None:
