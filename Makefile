@@ -21,9 +21,11 @@ run: .venv/.core ## ingest the sample, train, and serve on http://127.0.0.1:8000
 
 test: .venv/.dev ## everything but the slow ladder, real services included
 	@bash .ci/browser
+	@bash .ci/services
 	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 test-slow: .venv/.dev ## the slow ladder: kills under load, long replays
+	@bash .ci/services
 	@$(BIN)/pytest -m slow
 
 lint: .venv/.dev ## style, types, floors, dependencies, locks
@@ -47,6 +49,7 @@ lock: $(UV) ## resolve afresh and export the hashed locks
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build -o requirements/core.txt
 	@$(UV) export --quiet --no-header --no-emit-project --group build --group dev -o requirements/dev.txt
+	@$(UV) export --quiet --no-header --no-emit-project --only-group servers -o requirements/servers.txt
 
 clean: ## remove what make built; BELLWETHER_HOME stays
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist benchmarks/out

@@ -7,13 +7,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellwether.core.errors import ConfigError
 
 PREFIX = "BELLWETHER_"
 FILE = "bellwether.toml"
-SECRETS = frozenset[str]()
+SECRETS = frozenset({"database_url", "redis_url", "s3_access_key", "s3_secret_key"})
 
 
 class Settings(BaseModel):
@@ -27,19 +27,51 @@ class Settings(BaseModel):
     """Address the server binds; with local access it must be a loopback address."""
     port: int = 8000
     """Port the server binds."""
-    auth: Literal["local"] = "local"
-    """Who may call: `local` trusts whoever reaches the loopback address."""
+    auth: Literal["local", "proxy"] = "local"
+    """Who may call: `local` trusts whoever reaches the loopback address; `proxy` trusts that
+    something in front has checked every caller, and may bind any address."""
+    allowed_hosts: str = ""
+    """Names, separated by commas, that a Host header may carry besides the address bound."""
+    server_workers: int = Field(1, ge=1, le=256)
+    """Processes that answer HTTP on the one port."""
     clock: Literal["auto", "system"] = "auto"
     """`auto` stands at the sample's last session while the sample is all there is."""
     database_url: str = ""
     """SQLAlchemy address of the database; empty means SQLite in `home`."""
+    database_pool: int = Field(4, ge=1, le=200)
+    """Connections that a process keeps to PostgreSQL, besides the writer's own."""
+    write_deadline_s: float = Field(2.0, gt=0)
+    """Seconds after which a prediction that is not on disk is refused with 503."""
+    redis_url: str = ""
+    """Address of Redis, redis://, rediss:// or unix://; empty keeps features in the process and
+    offers no asynchronous requests."""
+    redis_cluster: bool = False
+    """Whether that address is a node of a Redis Cluster."""
+    redis_timeout_s: float = Field(0.25, gt=0)
+    """Seconds Redis has to answer."""
+    redis_expire_days: int = Field(30, ge=1)
+    """Days after which a vector that nobody renewed leaves Redis."""
+    queue_capacity: int = Field(10_000, ge=1)
+    """Asynchronous requests that may wait; more are refused with 503."""
+    queue_attempts: int = Field(3, ge=1)
+    """Deliveries of one request before it becomes a dead letter."""
     lake_url: str = ""
-    """Folder of the Delta tables; empty means `home`/lake."""
+    """Folder or s3:// address of the Delta tables; empty means `home`/lake."""
+    releases_url: str = ""
+    """Folder or s3:// address of the releases; empty means `home`/releases."""
+    s3_endpoint: str = ""
+    """Address of an S3-compatible server; empty means AWS."""
+    s3_region: str = "us-east-1"
+    """Region of the buckets."""
+    s3_access_key: str = ""
+    """Key to the buckets; empty leaves it to the machine's own identity."""
+    s3_secret_key: str = ""
+    """Secret of that key."""
     mlflow_uri: str = ""
     """MLflow tracking address; empty means SQLite in `home`."""
-    workers: int = 2
+    workers: int = Field(2, ge=1)
     """Processes for training."""
-    refresh_s: float = 5.0
+    refresh_s: float = Field(5.0, gt=0)
     """Seconds between looks for new releases and features while serving."""
     log_format: Literal["console", "json"] = "console"
     """How log lines look."""
@@ -53,6 +85,11 @@ class Settings(BaseModel):
     def lake(self) -> str:
         """Folder of the lake in force."""
         return self.lake_url or str((self.home / "lake").resolve())
+
+    @property
+    def releases(self) -> str:
+        """Place of the releases in force."""
+        return self.releases_url or str((self.home / "releases").resolve())
 
     @property
     def mlflow(self) -> str:
@@ -69,9 +106,7 @@ def load(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, st
         If a name is unknown, a value is unusable, or the server would be open to the network.
     """
     given = {k: v for k, v in (flags or {}).items() if v is not None}
-    environment = {
-        k.removeprefix(PREFIX).lower(): v for k, v in os.environ.items() if k.startswith(PREFIX)
-    }
+    environment = _environment()
     layers = (("flag", given), ("environment", environment), (FILE, _file()))
     values: dict[str, Any] = {}
     origin = dict.fromkeys(Settings.model_fields, "default")
@@ -88,6 +123,20 @@ def load(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, st
         raise ConfigError(key, f"{first['msg']} (from the {origin.get(key, 'file')})") from error
     _refuse_open_door(settings)
     return settings, origin
+
+
+def _environment() -> dict[str, str]:
+    """Read BELLWETHER_NAME, and BELLWETHER_NAME_FILE as the path of a file that holds the value."""
+    found = {
+        k.removeprefix(PREFIX).lower(): v for k, v in os.environ.items() if k.startswith(PREFIX)
+    }
+    for name in [n for n in found if n.removesuffix("_file") in SECRETS and n.endswith("_file")]:
+        path = found.pop(name)
+        try:
+            found[name.removesuffix("_file")] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(name, f"{path} cannot be read: {error}") from error
+    return found
 
 
 def _file() -> dict[str, Any]:
@@ -109,5 +158,6 @@ def _refuse_open_door(settings: Settings) -> None:
         raise ConfigError(
             "host",
             f"{settings.host} can be reached from other machines, and auth=local trusts every "
-            "caller. Bind a loopback address and put a proxy that authenticates before it.",
+            "caller. Bind a loopback address, or put a proxy that authenticates before it and set "
+            "auth=proxy.",
         )

@@ -53,6 +53,19 @@ LOG_QUEUE_LENGTH = Gauge(
 )
 SERVED_SYMBOLS = Gauge("bellwether_served_symbols", "Symbols that can be answered for.")
 LOADED_RELEASES = Gauge("bellwether_loaded_releases", "Releases held in memory.")
+BREAKER_STATE = Gauge(
+    "bellwether_circuit_breaker_state",
+    "0 closed, 1 half open, 2 open, by server.",
+    ["server"],
+)
+BREAKER_OPENED = Counter(
+    "bellwether_circuit_breaker_opened_total", "Times a breaker opened, by server.", ["server"]
+)
+BREAKER_REFUSED = Counter(
+    "bellwether_circuit_breaker_refused_total",
+    "Calls refused without being made, by server.",
+    ["server"],
+)
 BUILD = Gauge("bellwether_build_info", "Always 1; the labels say what runs.", ["version", "python"])
 
 

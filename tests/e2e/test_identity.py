@@ -50,7 +50,7 @@ def test_every_door_passes_the_same_bytes(wired: Wired, symbol: str) -> None:
     stored = ports.features.history(symbol, view.version, watermark)
     assert [row.tobytes() for row in vectors] == stored["values"].to_list()
 
-    online = ports.online.get(symbol, view.version)
+    online = ports.online.held(symbol, view.version)
     assert online is not None
     assert vectors[-1].tobytes() == online.values
 

@@ -16,6 +16,7 @@ from bellwether.core.errors import (
     MissingRecord,
     Overloaded,
     StorageError,
+    Unavailable,
     UnknownName,
 )
 
@@ -85,6 +86,12 @@ INSUFFICIENT_HISTORY = Kind(
 INTERNAL = Kind(500, "internal-error", "Internal error", "Look for the id in the server's log.")
 OVERLOADED = Kind(503, "overloaded", "Overloaded", "Wait as long as Retry-After says.")
 STORAGE = Kind(503, "storage-error", "Storage unavailable", "See the components on /health.")
+UNAVAILABLE = Kind(
+    503,
+    "unavailable",
+    "Server away",
+    "Wait as long as Retry-After says; /health tells which part is away and why.",
+)
 ARTIFACT = Kind(
     503, "artifact-error", "Model unavailable", "Restore the release from a backup or train again."
 )
@@ -96,6 +103,7 @@ KIND_OF_ERROR: dict[type[Exception], Kind] = {
     InputError: INVALID_REQUEST,
     InsufficientHistory: INSUFFICIENT_HISTORY,
     Overloaded: OVERLOADED,
+    Unavailable: UNAVAILABLE,
     StorageError: STORAGE,
     ArtifactError: ARTIFACT,
     BellwetherError: INTERNAL,
@@ -117,6 +125,7 @@ KINDS: tuple[Kind, ...] = (
     INSUFFICIENT_HISTORY,
     INTERNAL,
     OVERLOADED,
+    UNAVAILABLE,
     STORAGE,
     ARTIFACT,
 )
@@ -145,7 +154,7 @@ def problem_of(error: BellwetherError) -> Problem:
         return Problem(kind, str(error), (FieldProblem(error.field, error.why),))
     if isinstance(error, UnknownName):
         return Problem(kind, str(error), (FieldProblem(error.kind, "does not exist here"),))
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | Unavailable):
         return Problem(kind, str(error), headers=(("retry-after", str(error.retry_after_s)),))
     return Problem(kind, str(error))
 

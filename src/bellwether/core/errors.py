@@ -15,6 +15,7 @@
     - UnloadableArtifact       bytes that cannot be used by this version
   x StorageError               a store that did not do what it was asked
     - Overloaded               a bounded queue is full; try again later
+    - Unavailable              it cannot be reached now; try again later
   x ReplayMismatch             a stored prediction that is not reproduced
 
 Each error is built from data, says what was wrong, with what, and what to do. Transport codes
@@ -148,6 +149,14 @@ class Overloaded(StorageError):
         self.waiting = waiting
         self.retry_after_s = retry_after_s
         super().__init__(store, f"{waiting} writes are waiting; try again in {retry_after_s} s.")
+
+
+class Unavailable(StorageError):
+    """A store that cannot be reached now; nothing is known to be lost."""
+
+    def __init__(self, store: str, why: str, retry_after_s: int = 2) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(store, why)
 
 
 class ReplayMismatch(BellwetherError):

@@ -15,7 +15,12 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.types import (
     AppendResult,
+    DeadLetter,
     FeatureVector,
+    OnlineCensus,
+    OnlineEntry,
+    QueueCounts,
+    QueuedRequest,
     Rejection,
     ReleaseFiles,
     Remark,
@@ -117,8 +122,10 @@ class FeatureStore(Protocol):
         """
         ...
 
-    def latest(self, view: str, watermark: datetime) -> list[FeatureVector]:
-        """Return each symbol's newest vector of one materialisation."""
+    def latest(
+        self, view: str, watermark: datetime, symbol: str | None = None
+    ) -> list[FeatureVector]:
+        """Return the newest vector of each symbol, or of one, of one materialisation."""
         ...
 
     def history(self, symbol: str, view: str, watermark: datetime) -> pl.DataFrame:
@@ -127,14 +134,103 @@ class FeatureStore(Protocol):
 
 
 class OnlineStore(Protocol):
-    """The newest vector of each symbol and view, for serving."""
+    """The newest vector of each symbol and view version, for serving.
+
+    Versions of a view lie side by side. Whatever needs the network raises Unavailable when it is
+    away, within the store's deadline; `held` never does any input or output.
+    """
 
     def put(self, vectors: Sequence[FeatureVector]) -> None:
-        """Keep `vectors`; one with an older session never replaces a newer one."""
+        """Keep `vectors`; one with an older (session, watermark) never replaces a newer one."""
         ...
 
-    def get(self, symbol: str, view: str) -> FeatureVector | None:
-        """Return the vector of `symbol`, or None."""
+    def held(self, symbol: str, view: str) -> FeatureVector | None:
+        """Return the vector of `symbol` if this process holds it, without asking anybody."""
+        ...
+
+    def get_many(self, symbols: Sequence[str], view: str) -> list[FeatureVector | None]:
+        """Return the vector of each symbol, in order; None where there is none. Blocks."""
+        ...
+
+    async def fetch(self, symbol: str, view: str) -> FeatureVector | None:
+        """Return the vector of `symbol`, or None; reads asked for together travel together."""
+        ...
+
+    def entries(self, symbol: str) -> list[OnlineEntry]:
+        """Return what is kept of `symbol`: one entry a view version, newest session first. Blocks."""
+        ...
+
+    def census(self) -> OnlineCensus:
+        """Count what is kept. Blocks."""
+        ...
+
+    def away(self) -> str | None:
+        """Say why what is held may have been replaced unnoticed; None while all is well."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
+
+
+class EventBus(Protocol):
+    """Short messages to whoever listens now, in every process. None is kept for later."""
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send `payload` to all subscribers of `topic`. Raises Unavailable."""
+        ...
+
+    def subscribe(
+        self, topic: str, on_message: Callable[[bytes], None], on_link: Callable[[bool], None]
+    ) -> None:
+        """Call `on_message` for each message from now on, from a thread of the bus.
+
+        `on_link` is called with True each time listening begins and with False when the
+        connection is lost: what was published before a True may have been missed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+class RequestQueue(Protocol):
+    """Predictions asked for now and answered later; durable, and each delivered at least once.
+
+    Everything raises Unavailable when the queue is away.
+    """
+
+    def submit(self, request_id: str, body: bytes) -> None:
+        """Keep a request; it is durable on return. Raises Overloaded at capacity."""
+        ...
+
+    def take(self, consumer: str, limit: int, wait_s: float) -> list[QueuedRequest]:
+        """Take up to `limit` requests, first those that another consumer left behind."""
+        ...
+
+    def done(self, request: QueuedRequest) -> None:
+        """Take an answered request off the queue."""
+        ...
+
+    def bury(self, request: QueuedRequest, why: str, now: datetime) -> None:
+        """Give a request up: it becomes a dead letter and is not delivered again."""
+        ...
+
+    def is_waiting(self, request_id: str) -> bool:
+        """Say whether a request waits or is being worked on."""
+        ...
+
+    def dead(self, request_id: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        """Return dead letters, newest first, or the one of `request_id`."""
+        ...
+
+    def revive(self, request_id: str) -> bool:
+        """Put a dead letter back into the queue; False if there is none."""
+        ...
+
+    def counts(self) -> QueueCounts:
+        """Count."""
         ...
 
 
@@ -307,7 +403,7 @@ class Ports:
     """Everything a use may touch, built once by `bootstrap`.
 
     `clock` is the market's time (fixed for data that ends in the past); `wall` is the machine's,
-    for when a thing was recorded.
+    for when a thing was recorded. `queue` is None where no server keeps one.
     """
 
     clock: Clock
@@ -317,6 +413,7 @@ class Ports:
     lake: BarLake
     features: FeatureStore
     online: OnlineStore
+    queue: RequestQueue | None
     releases: ReleaseStore
     ledger: Ledger
     log: PredictionLog

@@ -59,6 +59,72 @@ class FeatureVector:
 
 
 @dataclass(frozen=True, slots=True)
+class OnlineEntry:
+    """A vector as the online store keeps it: when it was put there and how many bytes it takes."""
+
+    vector: FeatureVector
+    written_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineCensus:
+    """What an online store holds: entries by view version, their bytes, entries held in memory."""
+
+    kind: str
+    entries: dict[str, int]
+    size_bytes: int
+    held: int
+
+
+class Freshness(StrEnum):
+    """How old a vector is: of the last closed session, older, older than its view allows, absent."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    EXPIRED = "expired"
+    MISSING = "missing"
+
+
+def freshness(age_sessions: int | None, ttl_sessions: int) -> Freshness:
+    """Name the age of a vector; None for one that is not there."""
+    if age_sessions is None:
+        return Freshness.MISSING
+    if age_sessions <= 0:
+        return Freshness.FRESH
+    return Freshness.STALE if age_sessions <= ttl_sessions else Freshness.EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRequest:
+    """A prediction asked for and not answered yet. `deliveries` counts how often it was taken."""
+
+    request_id: str
+    body: bytes
+    deliveries: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A request that was given up, with the reason."""
+
+    request_id: str
+    body: bytes
+    why: str
+    died_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many requests wait, are being worked on, and were given up."""
+
+    waiting: int
+    taken: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A prediction interval for the price, with the coverage it was built for.
 

@@ -40,10 +40,14 @@ class DeltaFeatureStore:
             raise StorageError("feature store", str(error).splitlines()[0]) from error
         return table.height
 
-    def latest(self, view: str, watermark: datetime) -> list[FeatureVector]:
-        """Return each symbol's newest vector of one materialisation."""
+    def latest(
+        self, view: str, watermark: datetime, symbol: str | None = None
+    ) -> list[FeatureVector]:
+        """Return the newest vector of each symbol, or of one, of one materialisation."""
+        wanted = pl.lit(value=True) if symbol is None else pl.col("symbol") == symbol
         rows = (
             self._rows(view, _mark(watermark))
+            .filter(wanted)
             .sort("session")
             .group_by("symbol", maintain_order=True)
             .last()

@@ -111,7 +111,7 @@ class PredictionService:
         return views.stored(found, self._view)
 
     def _vector(self, symbol: str) -> tuple[FeatureVector, tuple[str, ...]]:
-        known = self._ports.online.get(symbol, self._view.version)
+        known = self._ports.online.held(symbol, self._view.version)
         if known is not None:
             return known, ()
         bars = self._ports.lake.bars([symbol])
