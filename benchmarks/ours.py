@@ -12,4 +12,4 @@ from bellwether.settings import Settings
 def create() -> object:
     """Build the app over a home."""
     wired = bootstrap(Settings(home=Path(os.environ["BELLWETHER_HOME"])))
-    return create_app(PredictionService(wired.ports, wired.standing), allowed_hosts=None)
+    return create_app(PredictionService(wired.ports), allowed_hosts=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests import servers
+from tests import object_servers, servers
 
 HERE = Path(__file__).parent
 SHARED_DATA = HERE.parents[1] / "shared" / "data"
@@ -29,13 +29,29 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[servers.Postgres]:
-    """A real PostgreSQL for this process of the suite; `fresh()` makes an empty database."""
+    """Run a real PostgreSQL for this process of the suite; `fresh()` makes an empty database."""
     with servers.postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[servers.Redis]:
-    """A real Redis for this process of the suite; tests flush what they use."""
+    """Run a real Redis for this process of the suite; tests flush what they use."""
     with servers.redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[object_servers.S3]:
+    """Run a real S3 for this process of the suite; `fresh()` makes an empty bucket."""
+    with object_servers.s3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(
+    postgres: servers.Postgres, s3: object_servers.S3
+) -> Iterator[object_servers.Mlflow]:
+    """Run a real MLflow server on PostgreSQL and S3 for this process of the suite."""
+    with object_servers.mlflow_server(postgres, s3) as server:
         yield server

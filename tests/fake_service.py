@@ -1,5 +1,6 @@
 """A service that answers from constants, for tests of the HTTP door alone."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from bellwether.core.types import (
 
 SYMBOLS = ("AAPL", "GOOG", "IBM", "MSFT", "YHOO")
 NO_SKILL = Skill(0.509, 0.487, 0.531, 2016, "always_up", 0.524, shown=False)
+WAITS = "01936b2e-7a10-7c31-9d5e-3c0f5a4b2e12"
 PREDICTION = Prediction(
     prediction_id="01936b2e-7a10-7c31-9d5e-3c0f5a4b2e11",
     symbol="AAPL",
@@ -40,12 +42,6 @@ PREDICTION = Prediction(
 )
 
 
-@dataclass(frozen=True)
-class Answer:
-    prediction: Prediction
-    durable: Future[None]
-
-
 def on_disk() -> Future[None]:
     done: Future[None] = Future()
     done.set_result(None)
@@ -60,9 +56,10 @@ class FakeService:
     error: Exception | None = None
     status: str = "healthy"
     symbols: tuple[str, ...] = SYMBOLS
+    queues: bool = False
     asked: list[PredictionRequest] = field(default_factory=list)
 
-    def answer(self, request: PredictionRequest) -> Answer:
+    async def answer(self, request: PredictionRequest) -> Prediction:
         self.asked.append(request)
         if self.error is not None:
             raise self.error
@@ -72,7 +69,30 @@ class FakeService:
             raise MissingRecord("release", key, "bellwether train")
         explanation = {"rsi_14": 0.0003, "bias": 0.00012} if request.explain else None
         answered = replace(PREDICTION, symbol=request.symbol, explanation=explanation)
-        return Answer(answered, self.durable())
+        await asyncio.wrap_future(self.durable())
+        return answered
+
+    def submit(self, request: PredictionRequest) -> str | None:
+        self._known(request.symbol)
+        if self.error is not None:
+            raise self.error
+        if not self.queues:
+            return None
+        self.asked.append(request)
+        return WAITS
+
+    def feature_store_stats(self) -> dict[str, object]:
+        return {"store": "in-process", "reads": {"memory": 3}, "memory_hit_ratio": float("nan")}
+
+    def feature_store_metadata(self, symbol: str) -> dict[str, object]:
+        self._known(symbol)
+        return {"symbol": symbol, "status": "fresh", "versions": []}
+
+    async def feature_store_features(self, symbol: str) -> dict[str, object]:
+        self._known(symbol)
+        if self.error is not None:
+            raise self.error
+        return {"symbol": symbol, "features": {"rsi_14": 41.2, "not_known": float("nan")}}
 
     def backtest(self, symbol: str, days: int) -> dict[str, object]:
         self._known(symbol)
@@ -106,6 +126,8 @@ class FakeService:
         }
 
     def prediction(self, prediction_id: str) -> dict[str, object]:
+        if prediction_id == WAITS:
+            return {"prediction_id": prediction_id, "status": "waiting"}
         if prediction_id != PREDICTION.prediction_id:
             raise MissingRecord("prediction", prediction_id, "bellwether predict SYMBOL")
         return {"prediction_id": prediction_id, "symbol": "AAPL"}

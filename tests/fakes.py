@@ -1,15 +1,18 @@
 """Ports in memory, held to the same contract as the real ones."""
 
 import hashlib
+import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from bellwether.core.errors import Overloaded
 from bellwether.core.ports import IngestionRow, MaterialisationRow, ReleaseRow, RunRow
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
-from bellwether.core.types import AppendResult, Rejection
+from bellwether.core.types import AppendResult, DeadLetter, QueueCounts, QueuedRequest, Rejection
 
 TOLD = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
 TEXTS = ("symbol", "source", "knowledge_basis", "content")
@@ -140,3 +143,74 @@ class MemoryLedger:
     def releases(self) -> list[ReleaseRow]:
         """List releases, newest first."""
         return sorted(self._releases, key=lambda row: row.created_at, reverse=True)
+
+
+class MemoryQueue:
+    """The RequestQueue port in dictionaries; what was taken comes back after `visibility_s`."""
+
+    def __init__(self, capacity: int = 10_000, visibility_s: float = 30.0) -> None:
+        self._capacity = capacity
+        self._visibility_s = visibility_s
+        self._entries: dict[str, tuple[str, bytes]] = {}
+        self._taken: dict[str, tuple[int, float]] = {}
+        self._dead: dict[str, DeadLetter] = {}
+        self._tokens = (str(n) for n in itertools.count(1))
+
+    def submit(self, request_id: str, body: bytes) -> None:
+        """Keep a request; one that is in the queue already, or dead, stays as it is."""
+        if self.is_waiting(request_id) or request_id in self._dead:
+            return
+        if len(self._entries) >= self._capacity:
+            raise Overloaded("request queue", len(self._entries))
+        self._entries[next(self._tokens)] = (request_id, body)
+
+    def take(self, consumer: str, limit: int, wait_s: float) -> list[QueuedRequest]:  # noqa: ARG002 - who takes does not matter here
+        """Take up to `limit` requests, first those left behind."""
+        until = time.monotonic() + wait_s
+        while True:
+            now = time.monotonic()
+            free = {t: at + self._visibility_s <= now for t, (_, at) in self._taken.items()}
+            left = [t for t in self._entries if free.get(t)]
+            new = [t for t in self._entries if t not in self._taken]
+            found = [self._hand_out(token, now) for token in (left + new)[: max(limit, 0)]]
+            if found or limit < 1 or now >= until:
+                return found
+            time.sleep(0.001)
+
+    def _hand_out(self, token: str, now: float) -> QueuedRequest:
+        deliveries = self._taken.get(token, (0, 0.0))[0] + 1
+        self._taken[token] = (deliveries, now)
+        return QueuedRequest(*self._entries[token], deliveries, token)
+
+    def done(self, request: QueuedRequest) -> None:
+        """Take an answered request off the queue."""
+        self._entries.pop(request.token, None)
+        self._taken.pop(request.token, None)
+
+    def bury(self, request: QueuedRequest, why: str, now: datetime) -> None:
+        """Give a request up."""
+        if request.token in self._entries:
+            self.done(request)
+            name = request.request_id
+            self._dead[name] = DeadLetter(name, request.body, why, now)
+
+    def is_waiting(self, request_id: str) -> bool:
+        """Say whether a request waits or is being worked on."""
+        return any(name == request_id for name, _ in self._entries.values())
+
+    def dead(self, request_id: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        """Return dead letters, newest first, or the one of `request_id`."""
+        if request_id is not None:
+            return [self._dead[request_id]] if request_id in self._dead else []
+        return sorted(self._dead.values(), key=lambda d: d.died_at, reverse=True)[:limit]
+
+    def revive(self, request_id: str) -> bool:
+        """Put a dead letter back into the queue, full or not; False if there is none."""
+        letter = self._dead.pop(request_id, None)
+        if letter is not None:
+            self._entries[next(self._tokens)] = (request_id, letter.body)
+        return letter is not None
+
+    def counts(self) -> QueueCounts:
+        """Count."""
+        return QueueCounts(len(self._entries) - len(self._taken), len(self._taken), len(self._dead))

@@ -36,7 +36,22 @@ def program(name: str) -> str:
     ]
     if found is None and not places:
         raise FileNotFoundError(f"{name} is not installed; `make test` installs it")
-    return found or str(sorted(places)[-1])
+    return found or str(max(places))
+
+
+def family(pid: int) -> list[int]:
+    """List a process and all that descend from it."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            child, rest = stat.read_text().rsplit(")", 1)
+        except OSError:
+            continue  # it ended meanwhile
+        parents.setdefault(int(rest.split()[1]), []).append(int(child.split(" ", 1)[0]))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
 
 
 def _unprivileged() -> list[str]:
@@ -87,14 +102,17 @@ class Server:
             self.process.wait()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing is answered."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        """Freeze it and its children: connections stay open and nothing is answered."""
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGCONT)
+        for pid in family(self.process.pid):
+            os.kill(pid, number)
 
 
 @dataclass
@@ -147,8 +165,11 @@ class Redis(Server):
 
 
 @contextmanager
-def postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """Run PostgreSQL; `durable` keeps fsync on, which tests of what survives a kill need."""
+def postgres(*, durable: bool = False, core: int | None = None) -> Iterator[Postgres]:
+    """Run PostgreSQL; `durable` keeps fsync on, which tests of what survives a kill need.
+
+    `core` ties it to one processor, for benchmarks.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bellwether-pg-", dir="/tmp"))
     prefix = _unprivileged()
     if prefix:
@@ -162,7 +183,8 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
     risky = [] if durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *risky]
     flags = [part for option in options for part in ("-c", option)]
-    command = [*prefix, program("postgres"), "-D", str(data), "-p", str(port), *flags]
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, *prefix, program("postgres"), "-D", str(data), "-p", str(port), *flags]
     server = Postgres(command, port, folder / "log")
     try:
         server.start()
@@ -173,13 +195,15 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
 
 
 @contextmanager
-def redis_server(*, durable: bool = False) -> Iterator[Redis]:
+def redis_server(*, durable: bool = False, core: int | None = None) -> Iterator[Redis]:
     """Run Redis; `durable` appends every write to its file and syncs before it answers."""
     folder = Path(tempfile.mkdtemp(prefix="bellwether-redis-", dir="/tmp"))
     port = free_port()
     kept = ["--appendonly", "yes", "--appendfsync", "always"] if durable else []
     bind = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    server = Redis([program("redis-server"), *bind, *kept], port, folder / "log")
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, program("redis-server"), *bind, *kept]
+    server = Redis(command, port, folder / "log")
     try:
         server.start()
         yield server

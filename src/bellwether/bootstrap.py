@@ -1,20 +1,23 @@
 """The wiring: settings in, ports out. The only place that sees the adapters."""
 
 from dataclasses import dataclass
-from datetime import date
+from pathlib import Path
 
+from bellwether.bucket_link import is_remote
 from bellwether.core.calendar import SessionCalendar, session_calendar
-from bellwether.core.clock import FixedClock, SystemClock
+from bellwether.core.clock import SampleClock, SystemClock
 from bellwether.core.errors import StorageError
-from bellwether.core.ports import Clock, Ports
-from bellwether.database.engine import connect, migrate
+from bellwether.core.ports import Clock, Ledger, OnlineStore, Ports, ReleaseStore, RequestQueue
+from bellwether.database.engine import connect
 from bellwether.database.ledger import SqlLedger
+from bellwether.database.migrate import migrate
 from bellwether.database.predictions import SqlPredictionLog
 from bellwether.featurestore.offline import DeltaFeatureStore
 from bellwether.featurestore.online import InProcessOnlineStore
 from bellwether.lake.delta import DeltaLake
 from bellwether.registry.folder import FolderReleases
 from bellwether.registry.mlflow_mirror import MlflowMirror
+from bellwether.registry.objects import ObjectReleases
 from bellwether.sentiment.lexicon import LexiconScorer
 from bellwether.settings import Settings
 from bellwether.sources.files import FilesSource
@@ -23,10 +26,14 @@ from bellwether.sources.sample import LAST_SESSION, SampleSource
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The ports, and what every answer has to say about them."""
+    """The ports, and how to let go of what they hold."""
 
     ports: Ports
-    standing: tuple[str, ...]
+
+    def close(self) -> None:
+        """Write what waits, and let go of connections and threads."""
+        self.ports.log.close()
+        self.ports.online.close()
 
 
 def bootstrap(settings: Settings) -> Wired:
@@ -34,6 +41,8 @@ def bootstrap(settings: Settings) -> Wired:
 
     Raises
     ------
+    Unavailable
+        If the database is a server that is away; nothing is left open then.
     StorageError
         If the home folder or the database cannot be used.
     """
@@ -41,31 +50,61 @@ def bootstrap(settings: Settings) -> Wired:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError("home", f"{settings.home}: {error.strerror}") from error
-    engine = connect(settings.database)
-    migrate(engine)
+    migrate(settings.database)
+    engine = connect(settings.database, settings.database_pool)
     ledger = SqlLedger(engine)
     calendar = session_calendar()
-    told = {row.source for row in ledger.ingestions()}
-    fixed = settings.clock == "auto" and told <= {SampleSource.name}
-    clock: Clock = _sample_clock(calendar, LAST_SESSION) if fixed else SystemClock()
+    online, queue = _redis(settings) if settings.redis_url else (_in_process(), None)
     ports = Ports(
-        clock=clock,
+        clock=_clock(settings, ledger, calendar),
         wall=SystemClock(),
         calendar=calendar,
         sources={s.name: s for s in (SampleSource(), FilesSource())},
-        lake=DeltaLake(settings.lake),
-        features=DeltaFeatureStore(settings.lake),
-        online=InProcessOnlineStore(SystemClock()),
-        queue=None,
-        releases=FolderReleases(settings.home / "releases"),
+        lake=DeltaLake(settings.lake, settings.storage_options),
+        features=DeltaFeatureStore(settings.lake, settings.storage_options),
+        online=online,
+        queue=queue,
+        releases=_releases(settings),
         ledger=ledger,
-        log=SqlPredictionLog(engine),
+        log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),
         sentiment=LexiconScorer(),
     )
-    standing = (f"sample_data_ends_{LAST_SESSION}",) if fixed else ()
-    return Wired(ports, standing)
+    return Wired(ports)
 
 
-def _sample_clock(calendar: SessionCalendar, last: date) -> FixedClock:
-    return FixedClock(calendar.close_of(last))
+def _releases(settings: Settings) -> ReleaseStore:
+    if is_remote(settings.releases):
+        cache = FolderReleases(settings.home / "releases")
+        return ObjectReleases(settings.releases, settings.storage_options, cache)
+    return FolderReleases(Path(settings.releases))
+
+
+def _clock(settings: Settings, ledger: Ledger, calendar: SessionCalendar) -> Clock:
+    if settings.clock == "system":
+        return SystemClock()
+
+    def only_sample() -> bool:
+        return {row.source for row in ledger.ingestions()} <= {SampleSource.name}
+
+    until = calendar.close_of(LAST_SESSION)
+    return SampleClock(until, only_sample, f"sample_data_ends_{LAST_SESSION}")
+
+
+def _in_process() -> OnlineStore:
+    return InProcessOnlineStore(SystemClock())
+
+
+def _redis(settings: Settings) -> tuple[OnlineStore, RequestQueue]:
+    from bellwether.events.redis_bus import RedisBus
+    from bellwether.events.redis_queue import RedisRequestQueue
+    from bellwether.featurestore.cached import CachedOnlineStore
+    from bellwether.featurestore.redis_store import RedisOnlineStore
+    from bellwether.redis_link import RedisLink
+
+    link = RedisLink(
+        settings.redis_url, cluster=settings.redis_cluster, timeout_s=settings.redis_timeout_s
+    )
+    bus = RedisBus(link)
+    far = RedisOnlineStore(link, bus, SystemClock(), expire_days=settings.redis_expire_days)
+    return CachedOnlineStore(far, bus), RedisRequestQueue(link, capacity=settings.queue_capacity)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,7 +41,7 @@ class Settings(BaseModel):
     """SQLAlchemy address of the database; empty means SQLite in `home`."""
     database_pool: int = Field(4, ge=1, le=200)
     """Connections that a process keeps to PostgreSQL, besides the writer's own."""
-    write_deadline_s: float = Field(2.0, gt=0)
+    write_deadline_s: float = Field(5.0, gt=0)
     """Seconds after which a prediction that is not on disk is refused with 503."""
     redis_url: str = ""
     """Address of Redis, redis://, rediss:// or unix://; empty keeps features in the process and
@@ -92,9 +93,31 @@ class Settings(BaseModel):
         return self.releases_url or str((self.home / "releases").resolve())
 
     @property
+    def storage_options(self) -> dict[str, str]:
+        """How the buckets are reached, by the names that Delta gives the options."""
+        found = {
+            "aws_region": self.s3_region,
+            "aws_conditional_put": "etag",
+            "aws_endpoint_url": self.s3_endpoint,
+            "aws_allow_http": "true" if self.s3_endpoint.startswith("http://") else "",
+            "aws_access_key_id": self.s3_access_key,
+            "aws_secret_access_key": self.s3_secret_key,
+        }
+        return {name: value for name, value in found.items() if value}
+
+    @property
     def mlflow(self) -> str:
         """Address of the tracker in force."""
         return self.mlflow_uri or f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown: the secret values, and the passwords of addresses among them."""
+        values = [str(getattr(self, name)) for name in sorted(SECRETS) if getattr(self, name)]
+        addresses = [v for v in (*values, self.mlflow_uri) if "://" in v]
+        hidden = {v for v in values if "://" not in v}
+        hidden.update(p for address in addresses for p in _passwords(address))
+        return tuple(sorted(hidden, key=len, reverse=True))
 
 
 def load(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, str]]:
@@ -123,6 +146,11 @@ def load(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, st
         raise ConfigError(key, f"{first['msg']} (from the {origin.get(key, 'file')})") from error
     _refuse_open_door(settings)
     return settings, origin
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process of our own: this one's, and `extra`."""
+    return {**os.environ, **extra}
 
 
 def _environment() -> dict[str, str]:
@@ -161,3 +189,14 @@ def _refuse_open_door(settings: Settings) -> None:
             "caller. Bind a loopback address, or put a proxy that authenticates before it and set "
             "auth=proxy.",
         )
+
+
+def _passwords(address: str) -> set[str]:
+    """Return the passwords of an address, as they are written there and as they are meant."""
+    try:
+        parts = urlsplit(address)
+        told = {v for k, v in parse_qsl(parts.query) if k.endswith("password")}
+        written = {parts.password} if parts.password else set()
+    except ValueError:
+        return {address}  # nobody can say where the secret begins
+    return {p for w in written | told for p in (w, unquote(w), quote(w, safe=""))}

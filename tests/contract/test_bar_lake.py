@@ -1,13 +1,16 @@
 """The lake keeps every revision once, whoever writes and however often."""
 
+import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.fakes import MemoryLake
+from tests.object_servers import S3
 
 from bellwether.core.ports import BarLake
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
@@ -18,6 +21,7 @@ NOW = datetime(2024, 1, 10, 22, tzinfo=UTC)
 DAYS = (date(2024, 1, 8), date(2024, 1, 9), date(2023, 12, 29))
 
 WRITER = """
+import json
 import sys
 from datetime import UTC, datetime
 import polars as pl
@@ -25,14 +29,30 @@ from bellwether.core.ports import SourceQuery
 from bellwether.lake.delta import DeltaLake
 from bellwether.sources.sample import SampleSource
 batch = SampleSource().read(SourceQuery(), datetime(2020, 1, 1, tzinfo=UTC))
-place, times, year = [*sys.argv[1:], *["1", ""][len(sys.argv) - 2 :]]
+place, options, times, year = [*sys.argv[1:], *["1", ""][len(sys.argv) - 3 :]]
 bars = batch.bars.with_columns(volume=(pl.col("volume") + 1) * int(times))
 if year:
     bars = bars.filter(pl.col("session").dt.year() == int(year))
 print("ready", flush=True)
 sys.stdin.readline()
-DeltaLake(place).append_bars(bars, datetime(2024, 1, 1, tzinfo=UTC))
+DeltaLake(place, json.loads(options)).append_bars(bars, datetime(2024, 1, 1, tzinfo=UTC))
 """
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Delta lake lies, and how it is reached."""
+
+    url: str
+    options: dict[str, str] | None = None
+
+    @property
+    def lake(self) -> DeltaLake:
+        return DeltaLake(self.url, self.options)
+
+    @property
+    def arguments(self) -> list[str]:
+        return [self.url, json.dumps(self.options)]
 
 
 def bars(close: float = 10.0, symbol: str = "ABC") -> pl.DataFrame:
@@ -55,9 +75,22 @@ def bars(close: float = 10.0, symbol: str = "ABC") -> pl.DataFrame:
     ).select(list(BARS_IN.columns))
 
 
-@pytest.fixture(params=["delta", "memory"])
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> BarLake:
-    return DeltaLake(str(tmp_path / "lake")) if request.param == "delta" else MemoryLake()
+def place_of(kind: str, request: pytest.FixtureRequest) -> Place:
+    if kind == "folder":
+        folder: Path = request.getfixturevalue("tmp_path")
+        return Place(str(folder / "lake"))
+    server: S3 = request.getfixturevalue("s3")
+    return Place(f"{server.fresh()}/lake", server.options)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest) -> Place:
+    return place_of(request.param, request)
+
+
+@pytest.fixture(params=["folder", "s3", "memory"])
+def lake(request: pytest.FixtureRequest) -> BarLake:
+    return MemoryLake() if request.param == "memory" else place_of(request.param, request).lake
 
 
 def test_nothing_is_there_before_the_first_append(lake: BarLake) -> None:
@@ -171,12 +204,10 @@ def run_together(code: str, arguments: list[list[str]]) -> list[int]:
     return [writer.returncode for writer in writers]
 
 
-def test_two_first_writers_that_disagree_lose_nothing(tmp_path: Path) -> None:
-    place = str(tmp_path / "lake")
+def test_two_first_writers_that_disagree_lose_nothing(place: Place) -> None:
+    codes = run_together(WRITER, [[*place.arguments, "1"], [*place.arguments, "2"]])
 
-    codes = run_together(WRITER, [[place, "1"], [place, "2"]])
-
-    kept = DeltaLake(place).bars()
+    kept = place.lake.bars()
     told = kept.filter(pl.col("session") == kept["session"].max(), pl.col("symbol") == "IBM")
     assert codes == [0, 0]
     assert kept.height == 2 * 12_154
@@ -184,13 +215,12 @@ def test_two_first_writers_that_disagree_lose_nothing(tmp_path: Path) -> None:
     assert told["volume"][0] / told["volume"][1] in (0.5, 2.0)
 
 
-def test_writers_of_different_years_get_different_watermarks(tmp_path: Path) -> None:
-    place = str(tmp_path / "lake")
-    DeltaLake(place).append_bars(bars(), NOW - timedelta(days=5000))
+def test_writers_of_different_years_get_different_watermarks(place: Place) -> None:
+    place.lake.append_bars(bars(), NOW - timedelta(days=5000))
 
-    codes = run_together(WRITER, [[place, "1", "2003"], [place, "1", "2008"]])
+    codes = run_together(WRITER, [[*place.arguments, "1", year] for year in ("2003", "2008")])
 
-    kept = DeltaLake(place).bars().with_columns(year=pl.col("session").dt.year())
+    kept = place.lake.bars().with_columns(year=pl.col("session").dt.year())
     marks = kept.group_by("year").agg(pl.col("ingested_at").unique())
     first, second = (
         marks.filter(pl.col("year") == year)["ingested_at"][0].to_list() for year in (2003, 2008)
@@ -200,11 +230,10 @@ def test_writers_of_different_years_get_different_watermarks(tmp_path: Path) -> 
     assert first != second
 
 
-def test_two_processes_that_write_the_same_leave_each_bar_once(tmp_path: Path) -> None:
-    place = str(tmp_path / "lake")
-    codes = run_together(WRITER, [[place], [place]])
+def test_two_processes_that_write_the_same_leave_each_bar_once(place: Place) -> None:
+    codes = run_together(WRITER, [place.arguments, place.arguments])
 
-    kept = DeltaLake(place).bars()
+    kept = place.lake.bars()
 
     assert codes == [0, 0]
     assert kept.height == 12_154

@@ -1,5 +1,6 @@
 """The walk: history, stream, training, release, serving, stored prediction, replay; equal bytes."""
 
+import asyncio
 import math
 from pathlib import Path
 
@@ -54,13 +55,12 @@ def test_every_door_passes_the_same_bytes(wired: Wired, symbol: str) -> None:
     assert online is not None
     assert vectors[-1].tobytes() == online.values
 
-    service = PredictionService(ports, wired.standing)
-    answer = service.answer(PredictionRequest(symbol))
-    answer.durable.result(10)
-    logged = ports.log.get(answer.prediction.prediction_id)
+    service = PredictionService(ports)
+    prediction = asyncio.run(service.answer(PredictionRequest(symbol)))
+    logged = ports.log.get(prediction.prediction_id)
     assert logged is not None
     assert vectors[-1].tobytes() == logged.features
-    assert answer.prediction.expected_return == logged.expected_return
+    assert prediction.expected_return == logged.expected_return
 
     report = replay.run(ports, [logged.prediction_id])
     assert (report.equal, report.mismatches) == (1, ())
@@ -100,15 +100,15 @@ def test_the_release_gives_the_same_bits_alone_and_in_company(wired: Wired) -> N
 
 
 def test_a_thousand_stored_predictions_replay_to_the_bit(wired: Wired) -> None:
-    service = PredictionService(wired.ports, wired.standing)
-    futures = [
-        service.answer(
-            PredictionRequest(SYMBOLS[i % 5], news_headlines=("Strong earnings",))
-        ).durable
-        for i in range(1000)
+    service = PredictionService(wired.ports)
+    asked = [
+        PredictionRequest(SYMBOLS[i % 5], news_headlines=("Strong earnings",)) for i in range(1000)
     ]
-    for future in futures:
-        future.result(30)
+
+    async def ask_all() -> None:
+        await asyncio.gather(*map(service.answer, asked))
+
+    asyncio.run(ask_all())
 
     report = replay.run(wired.ports, limit=1000)
 
@@ -148,9 +148,9 @@ def test_splits_of_the_sample_leave_no_trace(wired: Wired) -> None:
 
 
 def test_an_answer_tells_what_it_lacks(wired: Wired) -> None:
-    service = PredictionService(wired.ports, wired.standing)
+    service = PredictionService(wired.ports)
 
-    facebook = service.answer(PredictionRequest("FB")).prediction
+    facebook = asyncio.run(service.answer(PredictionRequest("FB")))
 
     assert facebook.degraded == (
         "sample_data_ends_2013-03-01",
@@ -162,9 +162,9 @@ def test_an_answer_tells_what_it_lacks(wired: Wired) -> None:
 
 
 def test_contributions_add_up_to_the_forecast(wired: Wired) -> None:
-    service = PredictionService(wired.ports, wired.standing)
+    service = PredictionService(wired.ports)
 
-    said = service.answer(PredictionRequest("IBM", explain=True)).prediction
+    said = asyncio.run(service.answer(PredictionRequest("IBM", explain=True)))
 
     assert said.explanation is not None
     assert math.isclose(

@@ -2,11 +2,6 @@
 
 import http.client
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.program import Server
 
 from bellwether.bootstrap import bootstrap
 from bellwether.core.ports import SourceQuery
@@ -34,35 +30,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train.run(train.TrainConfig(model="linear", each=False, test_sessions=1500), ports)
     ports.log.close()
     return place
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Server:
-    """`bellwether serve` in a process of its own."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.port = port
-        environment = {**os.environ, "BELLWETHER_HOME": str(home)}
-        command = [sys.executable, "-m", "bellwether", "serve", "--port", str(port)]
-        self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith("serving on"):
-                return
-        pytest.fail("the server ended before it served")
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 def ask(port: int, stop: threading.Event, acknowledged: list[str], symbols: Iterator[str]) -> None:
@@ -94,7 +61,7 @@ def test_no_acknowledged_prediction_is_lost(home: Path) -> None:
     rng = np.random.default_rng(0)
     acknowledged: list[str] = []
     for _ in range(ROUNDS):
-        server = Server(home, free_port())
+        server = Server(BELLWETHER_HOME=str(home))
         stop, begun = threading.Event(), len(acknowledged)
         clients = [
             threading.Thread(target=ask, args=(server.port, stop, acknowledged, rotating(i)))

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 import httpx
 import pytest
 import structlog
-from tests.fake_service import PREDICTION, FakeService
+from tests.fake_service import PREDICTION, WAITS, FakeService
 from tests.served import served
 
 from bellwether import telemetry
@@ -28,6 +28,7 @@ from bellwether.core.errors import (
     Overloaded,
     StorageError,
     TamperedArtifact,
+    Unavailable,
 )
 
 CONTRACT = [
@@ -442,11 +443,55 @@ def test_a_prediction_that_did_not_reach_the_disk_is_not_acknowledged() -> None:
     assert "prediction_id" not in body
 
 
+def test_who_would_rather_not_wait_is_told_where_the_answer_will_be() -> None:
+    service = FakeService(queues=True)
+    with served(service) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        later = client.post("/predict", json=QUESTION, headers={"prefer": "respond-async"})
+        place = later.headers["location"]
+        waiting = client.get(place)
+        now = client.post("/predict", json=QUESTION, headers={"prefer": "return=minimal"})
+        unknown = {**QUESTION, "symbol": "NOSUCH"}
+        refused = client.post("/predict", json=unknown, headers={"prefer": "respond-async"})
+
+    assert later.status_code == waiting.status_code == 202
+    assert later.headers["preference-applied"] == "respond-async"
+    assert later.json() == {"prediction_id": WAITS, "status": "waiting"} == waiting.json()
+    assert waiting.headers["retry-after"] == "1"
+    assert now.status_code == 200
+    problem(refused, 404)
+
+
+def test_without_a_queue_a_request_is_answered_at_once(client: httpx.Client) -> None:
+    answer = client.post("/predict", json=QUESTION, headers={"prefer": "respond-async"})
+
+    assert answer.status_code == 200
+    assert "preference-applied" not in answer.headers
+
+
+@pytest.mark.parametrize("what", ["metadata", "features"])
+def test_the_feature_store_is_asked_for_a_symbol(client: httpx.Client, what: str) -> None:
+    found = client.get(f"/feature-store/{what}/aapl")
+
+    assert found.status_code == 200
+    assert found.json()["symbol"] == "AAPL"
+    assert "NaN" not in found.text
+    problem(client.get(f"/feature-store/{what}/NOSUCH"), 404)
+    problem(client.get(f"/feature-store/{what}/a%20b"), 422)
+
+
+def test_the_feature_store_says_how_it_is_read(client: httpx.Client) -> None:
+    found = client.get("/feature-store/stats").json()
+
+    assert found["reads"] == {"memory": 3}
+    assert found["memory_hit_ratio"] is None
+
+
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [
         (Overloaded("prediction log", 5000, retry_after_s=2), 503, {"retry-after": "2"}),
         (StorageError("database", "gone"), 503, {}),
+        (Unavailable("database", "it is away", retry_after_s=7), 503, {"retry-after": "7"}),
         (TamperedArtifact("model.onnx", "a" * 64, "b" * 64), 503, {}),
         (InsufficientHistory("AAPL", 20, 60), 422, {}),
         (BellwetherError("A rule of our own was broken."), 500, {}),
@@ -599,6 +644,9 @@ def test_the_document_names_every_route_and_every_reference_resolves(client: htt
         ("post", "/predict"),
         ("get", "/backtest/{symbol}"),
         ("get", "/predictions/{prediction_id}"),
+        ("get", "/feature-store/stats"),
+        ("get", "/feature-store/metadata/{symbol}"),
+        ("get", "/feature-store/features/{symbol}"),
         ("get", "/health"),
         ("get", "/metrics"),
         ("get", "/openapi.json"),

@@ -239,3 +239,17 @@ def test_a_real_panel_goes_in_and_again_changes_nothing(ports: Ports, shared_dat
     assert first.added == first.accepted == again.unchanged
     assert first.accepted + first.rejected == first.read
     assert (again.added, again.revised) == (0, 0)
+
+
+def test_the_clock_leaves_the_sample_when_real_bars_come(tmp_path: Path) -> None:
+    made = bootstrap(Settings(home=tmp_path / "home")).ports
+    run(SAMPLE, made)
+    standing, then = made.clock.standing, made.clock.now()
+    report = run(written(tmp_path, (ROWS[0],)), made)
+    made.log.close()
+
+    assert standing == ("sample_data_ends_2013-03-01",)
+    assert then.date() == date(2013, 3, 1)
+    assert counts(report) == (1, 0, 0, 0)
+    assert made.clock.standing == ()
+    assert made.clock.now() > then

@@ -19,6 +19,7 @@ from bellwether.api.predict_route import Predictor, predict_route
 from bellwether.api.problems import FieldProblem, Problem, ProblemResponse
 from bellwether.api.schemas import checked_id, checked_symbol
 from bellwether.core.errors import BellwetherError
+from bellwether.core.types import WAITING
 from bellwether.telemetry import METRICS_MEDIA_TYPE, metrics_text, set_build_info
 
 MAX_DAYS = 5_000
@@ -56,7 +57,19 @@ class Service(Predictor, Protocol):
         ...
 
     def prediction(self, prediction_id: str) -> dict[str, object]:
-        """Return a stored prediction."""
+        """Return a stored prediction, or `status` "waiting" for one that is still to be made."""
+        ...
+
+    def feature_store_stats(self) -> dict[str, object]:
+        """Return what the feature store holds and how it is read."""
+        ...
+
+    def feature_store_metadata(self, symbol: str) -> dict[str, object]:
+        """Return the versions kept of one symbol's vector."""
+        ...
+
+    async def feature_store_features(self, symbol: str) -> dict[str, object]:
+        """Return the features that a prediction would read now."""
         ...
 
 
@@ -84,14 +97,17 @@ def create_app(service: Service, allowed_hosts: Collection[str] | None = LOOPBAC
     )
     _add_problems(rest)
     _add_records(rest, service)
+    _add_feature_store(rest, service)
     _add_machine_routes(rest, service)
     _add_pages(rest, service)
     return edge(predict_route(service), rest, allowed_hosts)
 
 
-def _json(content: dict[str, object], status: int = 200) -> Response:
+def _json(
+    content: dict[str, object], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
     # msgspec writes NaN and infinities as null, which JSON can say and they cannot.
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+    return Response(msgspec.json.encode(content), status, headers, "application/json")
 
 
 def _add_records(rest: FastAPI, service: Service) -> None:
@@ -108,8 +124,32 @@ def _add_records(rest: FastAPI, service: Service) -> None:
         "/predictions/{prediction_id}", tags=["Forecasts"], responses=openapi.PREDICTION_RESPONSES
     )
     def prediction(prediction_id: PredictionId) -> Response:
-        """Return a prediction as it was stored before it was answered."""
-        return _json(service.prediction(checked_id(prediction_id)))
+        """Return a prediction as it was stored; 202 while a queued request waits for its answer."""
+        found = service.prediction(checked_id(prediction_id))
+        if found.get("status") != WAITING:
+            return _json(found)
+        return _json(found, 202, {"retry-after": "1"})
+
+
+def _add_feature_store(rest: FastAPI, service: Service) -> None:
+    @rest.get("/feature-store/stats", tags=["Features"], responses=openapi.FEATURES_RESPONSES)
+    def stats() -> Response:
+        """Return how features are read, by level, what is kept of them, and how fresh it is."""
+        return _json(service.feature_store_stats())
+
+    @rest.get(
+        "/feature-store/metadata/{symbol}", tags=["Features"], responses=openapi.FEATURES_RESPONSES
+    )
+    def metadata(symbol: Symbol) -> Response:
+        """Return every version kept of a symbol's features: its session, age and size."""
+        return _json(service.feature_store_metadata(checked_symbol(symbol)))
+
+    @rest.get(
+        "/feature-store/features/{symbol}", tags=["Features"], responses=openapi.FEATURES_RESPONSES
+    )
+    async def features(symbol: Symbol) -> Response:
+        """Return the features that a prediction of the symbol would read now."""
+        return _json(await service.feature_store_features(checked_symbol(symbol)))
 
 
 def _add_machine_routes(rest: FastAPI, service: Service) -> None:

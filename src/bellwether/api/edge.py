@@ -5,7 +5,7 @@ wrong, and the one place where an error that nobody foresaw ends.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -17,7 +17,15 @@ from bellwether.api import problems
 from bellwether.api.predict_route import PATH as PREDICT_PATH
 from bellwether.api.predict_route import STARTED_IN_SCOPE
 from bellwether.api.problems import PROBLEM_IN_SCOPE, Problem, ProblemResponse
-from bellwether.telemetry import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, get_logger
+from bellwether.telemetry import (
+    HTTP_IN_FLIGHT,
+    HTTP_REFUSED,
+    HTTP_REQUEST_BYTES,
+    HTTP_REQUESTS,
+    HTTP_RESPONSE_BYTES,
+    HTTP_SECONDS,
+    get_logger,
+)
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 ID_IN_SCOPE = "bellwether.request_id"
@@ -40,16 +48,35 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _WITHOUT_EFFECT = frozenset({"GET", "HEAD", "OPTIONS"})
 _IN_TIME = 400
 
+for _kind in problems.KINDS:  # each is told from the first scrape on, as zero
+    HTTP_REFUSED.labels(_kind.name)
+
+
+class _Meters:
+    """The metrics of one route, bound to its name once."""
+
+    def __init__(self, route: str) -> None:
+        self.seconds = HTTP_SECONDS.labels(route).observe
+        self.received = HTTP_REQUEST_BYTES.labels(route).observe
+        self.sent = HTTP_RESPONSE_BYTES.labels(route).observe
+
+
+# Both know only templates, methods of the list and status classes, so they stay small.
+_METERS: dict[str, _Meters] = {}
+_ANSWERED: dict[tuple[str, str, int], Callable[[], None]] = {}
+
 
 class _Exchange:
     """One request on its way through the edge."""
 
-    __slots__ = ("_send", "head_only", "host", "origin", "request_id", "status")
+    __slots__ = ("_send", "declared", "head_only", "host", "origin", "request_id", "sent", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self.head_only = scope["method"] == "HEAD"
         self.status = 0
+        self.sent = 0
+        self.declared = b""
         self.host: list[bytes] = []
         self.origin = b""
         given = b""
@@ -60,6 +87,8 @@ class _Exchange:
                 self.origin = value
             elif name == b"x-request-id":
                 given = value
+            elif name == b"content-length":
+                self.declared = value
         self.request_id = given if _SAFE_ID.fullmatch(given) else str(uuid_utils.uuid7()).encode()
 
     async def send(self, message: Message) -> None:
@@ -72,6 +101,8 @@ class _Exchange:
             message = {**message, "headers": headers}
         elif self.head_only:
             message = {**message, "body": b""}
+        else:
+            self.sent += len(message.get("body", b""))
         await self._send(message)
 
 
@@ -174,12 +205,12 @@ def _same_host(origin: str, host: str) -> bool:
 def _measure(scope: Scope, exchange: _Exchange, elapsed_s: float) -> None:
     route = _route(scope)
     method = "HEAD" if exchange.head_only else scope["method"]
-    status = f"{exchange.status // 100}xx" if exchange.status else "gone"
-    HTTP_REQUESTS.labels(route, method if method in _METHODS else "OTHER", status).inc()
-    HTTP_SECONDS.labels(route).observe(elapsed_s)
+    _count(route, method if method in _METHODS else "OTHER", exchange, elapsed_s)
     if exchange.status < _IN_TIME and elapsed_s < SLOW_S:
         return
     problem: Problem | None = scope.get(PROBLEM_IN_SCOPE)
+    if problem is not None:
+        HTTP_REFUSED.labels(problem.kind.name).inc()
     log = get_logger(__name__)
     write = log.error if exchange.status >= problems.INTERNAL.status else log.info
     write(
@@ -191,6 +222,22 @@ def _measure(scope: Scope, exchange: _Exchange, elapsed_s: float) -> None:
         request_id=scope[ID_IN_SCOPE],
         problem=None if problem is None else problem.detail[:500],
     )
+
+
+def _count(route: str, method: str, exchange: _Exchange, elapsed_s: float) -> None:
+    key = (route, method, exchange.status // 100)
+    answered = _ANSWERED.get(key)
+    if answered is None:
+        status = f"{key[2]}xx" if key[2] else "gone"
+        answered = _ANSWERED[key] = HTTP_REQUESTS.labels(route, method, status).inc
+    meters = _METERS.get(route)
+    if meters is None:
+        meters = _METERS[route] = _Meters(route)
+    answered()
+    meters.seconds(elapsed_s)
+    meters.sent(exchange.sent)
+    if exchange.declared:
+        meters.received(int(exchange.declared))
 
 
 def _route(scope: Scope) -> str:

@@ -112,7 +112,18 @@ PREDICTION_RESPONSES: Responses = {
         "description": "The stored prediction",
         "content": {"application/json": {"schema": {"type": "object"}}},
     },
+    202: {
+        "description": "Its request waits for an answer; ask again after Retry-After",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
     **_refusals(problems.MISSING_RECORD, problems.INVALID_REQUEST, problems.STORAGE),
+}
+FEATURES_RESPONSES: Responses = {
+    200: {
+        "description": "What is there",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+    **_refusals(*_LOOKUP, problems.INSUFFICIENT_HISTORY, problems.UNAVAILABLE),
 }
 HEALTH_RESPONSES: Responses = {
     200: _ok("Healthy or degraded: predictions are answered", HealthReport, _HEALTH_EXAMPLE),
@@ -144,6 +155,17 @@ _PREDICT_OPERATION: dict[str, Any] = {
         "Forecast one symbol. The answer says how good this model has been on this symbol, and what "
         "was missing. It is on disk before it is sent."
     ),
+    "parameters": [
+        {
+            "name": "Prefer",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": (
+                "`respond-async` (RFC 7240) queues the request: 202, and the prediction is found "
+                "under Location. Where no queue is set up it is answered at once."
+            ),
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": _ref(PredictBody), "example": PREDICT_EXAMPLE}},
@@ -152,6 +174,10 @@ _PREDICT_OPERATION: dict[str, Any] = {
         str(status): response
         for status, response in {
             200: _ok("The forecast", PredictAnswer, _ANSWER_EXAMPLE),
+            202: {
+                "description": "Queued; the prediction will be found under Location",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
             **_refusals(
                 problems.MALFORMED,
                 problems.FOREIGN_ORIGIN,
@@ -162,6 +188,7 @@ _PREDICT_OPERATION: dict[str, Any] = {
                 problems.WRONG_MEDIA_TYPE,
                 problems.INVALID_REQUEST,
                 problems.OVERLOADED,
+                problems.UNAVAILABLE,
                 problems.STORAGE,
                 problems.ARTIFACT,
             ),

@@ -7,7 +7,6 @@ else about a request (its id, host, origin, headers, measurements) is done by th
 import asyncio
 import re
 from collections.abc import Callable
-from concurrent.futures import Future
 from time import perf_counter
 from typing import Protocol
 
@@ -18,8 +17,8 @@ from bellwether.api import problems
 from bellwether.api.problems import FieldProblem, Problem, ProblemResponse
 from bellwether.api.schemas import PredictBody, answer_of, request_of
 from bellwether.core.errors import BellwetherError, InputError, InvalidRequest, Overloaded
-from bellwether.core.types import Prediction, PredictionRequest
-from bellwether.telemetry import DURABLE_WAIT_SECONDS, PREDICTIONS
+from bellwether.core.types import WAITING, Direction, Prediction, PredictionRequest
+from bellwether.telemetry import DIRECTIONS, PREDICTIONS
 
 PATH = "/predict"
 MAX_BODY_BYTES = 1_048_576
@@ -30,27 +29,19 @@ STARTED_IN_SCOPE = "bellwether.started"
 
 _ANSWERED = PREDICTIONS.labels("answered")
 _DEGRADED = PREDICTIONS.labels("degraded")
-
-
-class Answered(Protocol):
-    """A prediction and the promise that it is on disk."""
-
-    @property
-    def prediction(self) -> Prediction:
-        """The prediction."""
-        ...
-
-    @property
-    def durable(self) -> Future[None]:
-        """Done once the prediction is on disk."""
-        ...
+_ACCEPTED = PREDICTIONS.labels("accepted")
+_DIRECTIONS = {direction: DIRECTIONS.labels(direction.value) for direction in Direction}
 
 
 class Predictor(Protocol):
-    """What answers a question, in microseconds, on the event loop."""
+    """What answers a question; the prediction is on disk before it is returned."""
 
-    def answer(self, request: PredictionRequest) -> Answered:
+    async def answer(self, request: PredictionRequest) -> Prediction:
         """Answer `request`."""
+        ...
+
+    def submit(self, request: PredictionRequest) -> str | None:
+        """Queue `request` and return its prediction's id; None where nothing is queued. Blocks."""
         ...
 
 
@@ -72,14 +63,16 @@ def predict_route(service: Predictor) -> ASGIApp:
     encode = msgspec.json.Encoder().encode
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-        _check_head(scope)
-        body = await _read_body(receive)
-        answer = service.answer(request_of(_decoded(decode, body)))
-        await _on_disk(answer.durable)
-        prediction = answer.prediction
+        later = _check_head(scope)
+        request = request_of(_decoded(decode, await _read_body(receive)))
+        if later and (queued := await asyncio.to_thread(service.submit, request)):
+            await _accepted(queued, send)
+            return
+        prediction = await service.answer(request)
         elapsed_ms = (perf_counter() - scope[STARTED_IN_SCOPE]) * 1e3
         content = encode(answer_of(prediction, round(elapsed_ms, 3)))
         (_DEGRADED if prediction.degraded else _ANSWERED).inc()
+        _DIRECTIONS[prediction.direction].inc()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),
@@ -102,20 +95,40 @@ def predict_route(service: Predictor) -> ASGIApp:
     return predict
 
 
-def _check_head(scope: Scope) -> None:
+async def _accepted(prediction_id: str, send: Send) -> None:
+    """Answer that the request is kept, and where its prediction will be."""
+    _ACCEPTED.inc()
+    content = msgspec.json.encode({"prediction_id": prediction_id, "status": WAITING})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(content)),
+        (b"location", f"/predictions/{prediction_id}".encode()),
+        (b"preference-applied", b"respond-async"),
+        (b"retry-after", b"1"),
+    ]
+    await send({"type": "http.response.start", "status": 202, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def _check_head(scope: Scope) -> bool:
+    """Refuse what cannot be read; say whether the caller would rather not wait (RFC 7240)."""
     if scope["method"] != "POST":
         detail = f"{PATH} takes POST, not {scope['method']}."
         raise Refusal(Problem(problems.WRONG_METHOD, detail, headers=(("allow", "POST"),)))
     media_type = b""
+    later = False
     for name, value in scope["headers"]:
         if name == b"content-type":
             media_type = value.partition(b";")[0].strip().lower()
         elif name == b"content-encoding" and value.strip().lower() != b"identity":
             raise Refusal(Problem(problems.WRONG_MEDIA_TYPE, "Compressed bodies are not taken."))
+        elif name == b"prefer":
+            later = later or b"respond-async" in value.lower()
     if media_type != b"application/json":
         sent = media_type.decode("latin-1")[:80] or "none"
         detail = f"{PATH} takes application/json; the media type sent was {sent!r}."
         raise Refusal(Problem(problems.WRONG_MEDIA_TYPE, detail))
+    return later
 
 
 async def _read_body(receive: Receive) -> bytes:
@@ -187,17 +200,6 @@ def _field_problem(sentence: str) -> FieldProblem:
     if at:
         return FieldProblem(at["field"][:100], sentence[: at.start()].replace("`", ""))
     return FieldProblem("body", sentence.replace("`", ""))
-
-
-async def _on_disk(durable: Future[None]) -> None:
-    """Wait until the prediction is on disk, or raise what kept it from there."""
-    if durable.done():
-        durable.result()
-        return
-    begun = perf_counter()
-    # Shielded: a caller who is dropped must not cancel a write that others share.
-    await asyncio.shield(asyncio.wrap_future(durable))
-    DURABLE_WAIT_SECONDS.observe(perf_counter() - begun)
 
 
 def _outcome(error: BellwetherError) -> str:

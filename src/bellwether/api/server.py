@@ -15,7 +15,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bellwether.api import problems
 from bellwether.core.errors import ConfigError
-from bellwether.telemetry import get_logger
+from bellwether.telemetry import (
+    EVENT_LOOP_LAG_SECONDS,
+    HTTP_CONNECTIONS,
+    HTTP_CONNECTIONS_OPENED,
+    HTTP_REFUSED,
+    announce,
+    get_logger,
+)
 
 BACKLOG = 2_048
 KEEP_ALIVE_S = 30
@@ -23,6 +30,7 @@ GRACE_S = 10
 REQUEST_TIMEOUT_S = 30.0
 MAX_HEADERS = 200
 MAX_HEAD_BYTES = 65_536
+TICK_S = 0.1  # uvicorn's
 
 _CLOSING_HEADERS = (
     b"HTTP/1.1 %d %b\r\ncontent-type: application/problem+json\r\n"
@@ -43,7 +51,14 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection: it owes us a request."""
         self._awaited_since = self.loop.time()
+        HTTP_CONNECTIONS_OPENED.inc()
+        HTTP_CONNECTIONS.inc()
         super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        HTTP_CONNECTIONS.dec()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -83,6 +98,7 @@ class Protocol(HttpToolsProtocol):
         self._close_with(problems.Problem(problems.TIMED_OUT, detail))
 
     def _close_with(self, problem: problems.Problem) -> None:
+        HTTP_REFUSED.labels(problem.kind.name).inc()
         body = problems.problem_body(problem, "")
         reason = HTTPStatus(problem.kind.status)
         head = _CLOSING_HEADERS % (reason.value, reason.phrase.encode(), len(body))
@@ -130,13 +146,19 @@ class PatientServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, request_timeout_s: float) -> None:
         super().__init__(config)
         self._request_timeout_s = request_timeout_s
+        self._ticked_at: float | None = None
 
     async def on_tick(self, counter: int) -> bool:
         """Hang up on slow callers, then do what uvicorn does ten times a second."""
+        loop = asyncio.get_running_loop()
+        if self._ticked_at is not None:
+            EVENT_LOOP_LAG_SECONDS.observe(max(0.0, loop.time() - self._ticked_at - TICK_S))
         for connection in list(self.server_state.connections):
             if isinstance(connection, Protocol):
                 connection.close_if_slow(self._request_timeout_s)
-        return await super().on_tick(counter)
+        ends = await super().on_tick(counter)
+        self._ticked_at = loop.time()
+        return ends
 
 
 def server(app: ASGIApp, request_timeout_s: float = REQUEST_TIMEOUT_S) -> uvicorn.Server:
@@ -178,12 +200,19 @@ def serve(app: ASGIApp, host: str, port: int, on_ready: Callable[[], None] | Non
     ConfigError
         If the address cannot be used.
     """
-    listener = listen(host, port)
+    serve_on(listen(host, port), app, on_ready)
+
+
+def serve_on(
+    listener: socket.socket, app: ASGIApp, on_ready: Callable[[], None] | None = None
+) -> None:
+    """Serve `app` as `serve` does, on a socket that is open already and is closed at the end."""
     bound = listener.getsockname()
     log = get_logger(__name__)
     running = server(app)
     with _signals_stop(running):
         log.info("serving", host=bound[0], port=bound[1])
+        announce()
         if on_ready is not None:
             on_ready()
         running.run(sockets=[listener])

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from bellwether.bootstrap import Wired
     from bellwether.core.ports import Progress
     from bellwether.settings import Settings
@@ -53,7 +55,31 @@ def ports(**flags: Any) -> "Iterator[Wired]":
     try:
         yield wired
     finally:
-        wired.ports.log.close()
+        wired.close()
+
+
+@contextmanager
+def patiently(stopped: "Event") -> "Iterator[Wired]":
+    """Build the ports, however long the servers they need take to come."""
+    from bellwether.bootstrap import bootstrap
+    from bellwether.core.errors import Unavailable
+    from bellwether.telemetry import get_logger
+
+    chosen = settings()
+    pause_s = 0.25
+    while True:
+        try:
+            wired = bootstrap(chosen)
+            break
+        except Unavailable as error:
+            get_logger(__name__).warning("cannot_start_yet", why=str(error))
+            if stopped.wait(pause_s):
+                raise
+            pause_s = min(pause_s * 2, 5.0)
+    try:
+        yield wired
+    finally:
+        wired.close()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, model, service
+from bellwether.cli import data, model, requests, service
 from bellwether.cli.frame import edge, say, tell
 
 app = typer.Typer(
@@ -15,10 +15,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, model.app, service.app):
+for group in (data.app, model.app, service.app, requests.app):
     app.registered_commands += group.registered_commands
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
+app.add_typer(service.metrics, name="metrics", help="What the server measures.")
+app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
 config = typer.Typer(no_args_is_help=True)
 app.add_typer(config, name="config", help="Settings in force.")
 
@@ -42,16 +44,22 @@ def config_show(as_json: Json = False) -> None:
 
     Example: bellwether config show --json
     """
-    from bellwether.settings import load
+    from bellwether.settings import SECRETS, load
 
     with edge(as_json=as_json):
         found, origin = load()
-        rows = {name: {"value": str(value), "from": origin[name]} for name, value in found}
+        rows = {
+            name: {
+                "value": "(hidden)" if name in SECRETS and value else str(value),
+                "from": origin[name],
+            }
+            for name, value in found
+        }
         if as_json:
             tell(rows)
             return
         for name, row in rows.items():
-            say(f"{name:<14} {row['value']:<40} ({row['from']})")
+            say(f"{name:<18} {row['value']:<40} ({row['from']})")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
-"""Commands around models: train, backtest, releases, predict, replay."""
+"""Commands around models: train, backtest, releases, mirror, predict, replay."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -17,8 +18,15 @@ Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 def train(
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
     model: Annotated[
-        str, typer.Option(help="Model to release: lightgbm, linear or a baseline.")
+        str,
+        typer.Option(
+            help="Model to release: lightgbm, xgboost, random_forest, hist_gradient_boosting, "
+            "linear or a baseline."
+        ),
     ] = "lightgbm",
+    against: Annotated[
+        str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
+    ] = "linear",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
     each: Annotated[
@@ -36,6 +44,7 @@ def train(
         config = use.TrainConfig(
             symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
             model=model,
+            against=_named(against),
             horizon_sessions=horizon,
             seed=seed,
             each=each,
@@ -50,10 +59,16 @@ def train(
         print_table(report.outcome["table"])
 
 
+def _named(against: str) -> tuple[str, ...]:
+    from bellwether.models.factory import MODELS
+
+    return MODELS if against == "all" else tuple(a.strip() for a in against.split(",") if a.strip())
+
+
 def print_table(table: dict[str, dict[str, Any]]) -> None:
     """Print models beside baselines, one row each."""
     say(
-        f"{'model':<16} {'n':>6} {'accuracy':>8} {'95 % interval':>15} {'r2_oos':>8} "
+        f"{'model':<22} {'n':>6} {'accuracy':>8} {'95 % interval':>15} {'r2_oos':>8} "
         f"{'brier':>6} {'sharpe':>7} {'roi':>8} {'max dd':>7}"
     )
     for name, f in table.items():
@@ -68,7 +83,7 @@ def print_table(table: dict[str, dict[str, Any]]) -> None:
             _cell(f["roi"], 8, 2),
             _cell(f["max_drawdown"], 7, 2),
         ]
-        say(f"{name:<16} {f['n']:>6} {' '.join(cells)}")
+        say(f"{name:<22} {f['n']:>6} {' '.join(cells)}")
 
 
 def _cell(value: float | None, width: int, digits: int) -> str:
@@ -109,10 +124,29 @@ def releases(as_json: Json = False) -> None:
             return
         for r in rows:
             say(
-                f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<10} "
+                f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<22} "
                 f"h={r['horizon_sessions']}  {', '.join(r['symbols'])}"
             )
         say(f"{len(rows)} releases.")
+
+
+@app.command()
+def mirror(as_json: Json = False) -> None:
+    """Push the training runs that MLflow does not have yet; exit code 1 while any has to wait.
+
+    Example: bellwether mirror
+    """
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.pipelines import mirror as use
+
+        report = use.run(wired.ports, progress)
+        if as_json:
+            tell(asdict(report))
+        else:
+            for line in report.lines():
+                say(line)
+        if report.waiting:
+            raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -131,13 +165,11 @@ def predict(
         from bellwether.core.types import PredictionRequest
         from bellwether.inference.service import PredictionService
 
-        service = PredictionService(wired.ports, wired.standing)
+        service = PredictionService(wired.ports)
         request = PredictionRequest(
             symbol.upper(), horizon, tuple(headline or ()), user_id="cli", explain=explain
         )
-        answer = service.answer(request)
-        answer.durable.result()
-        p = answer.prediction
+        p = asyncio.run(service.answer(request))
         if as_json:
             tell(asdict(p))
             return

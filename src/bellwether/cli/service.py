@@ -1,34 +1,55 @@
-"""Commands that run or ask the service: serve, demo, health."""
+"""Commands that run or ask the service: serve, demo, health, metrics."""
 
+import os
+import sys
 import threading
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
 
 if TYPE_CHECKING:
+    from bellwether.api.workers import Worker
     from bellwether.bootstrap import Wired
+    from bellwether.core.ports import Ports
     from bellwether.settings import Settings
 
 app = typer.Typer()
+metrics = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Host = Annotated[str | None, typer.Option(help="Address to bind.")]
 Port = Annotated[int | None, typer.Option(help="Port to bind.")]
+Workers = Annotated[int | None, typer.Option(help="Processes that answer on the one port.")]
+Number = Annotated[int | None, typer.Option(hidden=True)]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
 @app.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    server_workers: Workers = None,
+    fd: Number = None,
+    link: Number = None,
+) -> None:
     """Serve predictions over HTTP.
 
-    Example: bellwether serve --port 8000
+    Example: bellwether serve --port 8000 --server-workers 4
     """
     with edge():
-        chosen = settings(host=host, port=port)
+        chosen = settings(host=host, port=port, server_workers=server_workers)
+        worker = None
+        if fd is not None and link is not None:
+            from bellwether.api.workers import Worker
+
+            worker = Worker(fd, link)
+        elif chosen.server_workers > 1:
+            _supervise(chosen)
         with ports(host=host, port=port) as wired:
-            _serve(wired, chosen)
+            _serve(wired, chosen, worker)
 
 
 @app.command()
@@ -58,8 +79,10 @@ def demo(
                 found = train.run(train.TrainConfig(workers=chosen.workers), wired.ports, progress)
                 _lines(found.lines())
                 print_table(found.outcome["table"])
-            if not once:
+            if not once and chosen.server_workers == 1:
                 _serve(wired, chosen)
+        if not once and chosen.server_workers > 1:
+            _supervise(chosen)
 
 
 def _lines(lines: list[str]) -> None:
@@ -67,41 +90,102 @@ def _lines(lines: list[str]) -> None:
         say(f"    {line}")
 
 
-def _serve(wired: "Wired", chosen: "Settings") -> None:
+def _serve(wired: "Wired", chosen: "Settings", worker: "Worker | None" = None) -> None:
+    """Serve in this process: on a socket of its own, or as one of several workers."""
     from bellwether import telemetry
     from bellwether.api.app import create_app
     from bellwether.api.server import serve as run
     from bellwether.inference.service import PredictionService
 
-    telemetry.configure(chosen.log_format)
-    service = PredictionService(wired.ports, wired.standing)
+    telemetry.configure(chosen.log_format, secrets=chosen.secrets)
+    service = PredictionService(wired.ports)
     stopped = threading.Event()
     refresher = threading.Thread(
-        target=_refresh, args=(service, stopped, chosen.refresh_s), name="refresh", daemon=True
+        target=_refresh,
+        args=(service, _Record(wired.ports), stopped, chosen.refresh_s),
+        name="refresh",
+        daemon=True,
     )
     refresher.start()
-    shown = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    named = {name.strip() for name in chosen.allowed_hosts.split(",") if name.strip()}
+    app = create_app(service, allowed_hosts=LOOPBACK | {chosen.host} | named)
     try:
-        run(
-            create_app(service, allowed_hosts=LOOPBACK | {chosen.host}),
-            chosen.host,
-            chosen.port,
-            on_ready=lambda: say(f"serving on http://{shown}:{chosen.port}"),
-        )
+        if worker is not None:
+            worker.run(app)
+        else:
+            run(app, chosen.host, chosen.port, on_ready=lambda: _say_serving(chosen, chosen.port))
     finally:
         stopped.set()
         refresher.join()
 
 
-def _refresh(service: Any, stopped: threading.Event, every_s: float) -> None:
+def _supervise(chosen: "Settings") -> NoReturn:
+    """Serve in processes of their own, and leave with their exit status."""
+    from bellwether import telemetry
+    from bellwether.api.server import listen
+    from bellwether.api.workers import Supervisor
+    from bellwether.settings import child_environment
+
+    telemetry.configure(chosen.log_format, secrets=chosen.secrets)
+    listener = listen(chosen.host, chosen.port)
+    port = listener.getsockname()[1]
+    program = (sys.executable, "-m", "bellwether", "serve")
+    address = ("--host", chosen.host, "--port", str(port))
+    supervisor = Supervisor(
+        listener,
+        chosen.server_workers,
+        lambda fd, link: (*program, *address, "--fd", str(fd), "--link", str(link)),
+        child_environment({}),
+        chosen.home.resolve() / "run" / f"metrics-{os.getpid()}",
+    )
+    raise typer.Exit(supervisor.run(on_ready=lambda: _say_serving(chosen, port)))
+
+
+def _say_serving(chosen: "Settings", port: int) -> None:
+    shown = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    say(f"serving on http://{shown}:{port}")
+
+
+class _Record:
+    """Puts what the platform's own record says into gauges, whichever process did the work."""
+
+    def __init__(self, ports: "Ports") -> None:
+        self._ports = ports
+        self._ingestions = 0
+
+    def measure(self) -> None:
+        """Look once; the quarantine only after an ingestion."""
+        from bellwether import telemetry
+
+        ledger = self._ports.ledger
+        told = ledger.ingestions()
+        if len(told) != self._ingestions:
+            telemetry.QUARANTINED_ROWS.set(self._ports.lake.quarantine().height)
+            self._ingestions = len(told)
+        changed = [row.watermark for row in told if row.added or row.revised]
+        if changed:
+            telemetry.LAKE_WATERMARK.set(max(changed).timestamp())
+        sessions = [row.last_session for row in told if row.last_session]
+        if sessions:
+            closed = self._ports.calendar.close_of(max(sessions))
+            telemetry.NEWEST_SESSION.set(closed.timestamp())
+        telemetry.MIRROR_PENDING.set(len(ledger.runs(unmirrored=True)))
+
+
+def _refresh(service: Any, record: _Record, stopped: threading.Event, every_s: float) -> None:
     from bellwether.core.errors import BellwetherError
     from bellwether.telemetry import get_logger
 
-    while not stopped.wait(every_s):
+    while True:
         try:
             service.refresh()
+            record.measure()
         except BellwetherError as error:
             get_logger(__name__).warning("refresh_failed", why=str(error))
+        except Exception:  # noqa: BLE001 - the unforeseen must not end all looks to come
+            get_logger(__name__).exception("refresh_failed")
+        if stopped.wait(every_s):
+            return
 
 
 @app.command()
@@ -113,7 +197,7 @@ def health(as_json: Json = False) -> None:
     with edge(as_json=as_json), ports() as wired:
         from bellwether.inference.service import PredictionService
 
-        found: dict[str, Any] = PredictionService(wired.ports, wired.standing).health()
+        found: dict[str, Any] = PredictionService(wired.ports).health()
         if as_json:
             tell(found)
         else:
@@ -122,3 +206,23 @@ def health(as_json: Json = False) -> None:
                 say(f"  {name:<9} {part['status']:<9} {part['detail']}")
         if found["status"] == "down":
             raise typer.Exit(FAILED)
+
+
+@metrics.command("list")
+def metrics_list(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table of docs/metrics.md.")] = False,
+) -> None:
+    """List every family that /metrics tells.
+
+    Example: bellwether metrics list --markdown
+    """
+    from bellwether import telemetry
+
+    if as_json:
+        tell([asdict(family) for family in telemetry.families()])
+    elif markdown:
+        say(telemetry.markdown().rstrip())
+    else:
+        for family in telemetry.families():
+            say(f"{family.name:<52} {family.kind:<10} {family.meaning}")

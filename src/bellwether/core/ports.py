@@ -4,6 +4,7 @@ Implementations live in the adapter packages and are built by `bootstrap` alone.
 otherwise its methods may be called from any thread, and values passed in stay the caller's.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -36,10 +37,22 @@ def quiet(_what: str, _done: int, _total: int) -> None:
 
 
 class Clock(Protocol):
-    """Where the time comes from. `now` is timezone-aware UTC and never goes back."""
+    """Where the time comes from, timezone-aware UTC.
+
+    `standing` are reasons that every answer has to name, such as data that ends in the past.
+    """
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """What every answer has to say about the time it was given at."""
+        ...
 
     def now(self) -> datetime:
         """Return the present instant."""
+        ...
+
+    def look(self) -> None:
+        """Find out anew what the time depends on, such as which data there is."""
         ...
 
 
@@ -137,8 +150,11 @@ class OnlineStore(Protocol):
     """The newest vector of each symbol and view version, for serving.
 
     Versions of a view lie side by side. Whatever needs the network raises Unavailable when it is
-    away, within the store's deadline; `held` never does any input or output.
+    away, within the store's deadline; `held` never does any input or output. `kind` is `redis`
+    or `in-process`.
     """
+
+    kind: str
 
     def put(self, vectors: Sequence[FeatureVector]) -> None:
         """Keep `vectors`; one with an older (session, watermark) never replaces a newer one."""
@@ -359,8 +375,13 @@ class PredictionLog(Protocol):
     def append(self, prediction: StoredPrediction) -> Future[None]:
         """Queue `prediction`; the future is done once it is on disk, or carries the error.
 
-        What waits is written in one transaction. Raises Overloaded where the queue is full.
+        What waits is written in one transaction. Raises Overloaded where the queue is full and
+        Unavailable where the database is known to be away.
         """
+        ...
+
+    def enlist(self, prediction: StoredPrediction) -> "asyncio.Future[None]":
+        """Do as `append` does, with a future of the running event loop."""
         ...
 
     def get(self, prediction_id: str) -> StoredPrediction | None:
@@ -375,13 +396,26 @@ class PredictionLog(Protocol):
         """Count the stored predictions."""
         ...
 
+    def ping(self) -> None:
+        """Ask the database for a sign of life; raises Unavailable or StorageError."""
+        ...
+
     def close(self) -> None:
         """Write what waits and stop."""
         ...
 
 
 class Tracker(Protocol):
-    """Where people look at runs: a mirror of the ledger, never read to decide."""
+    """Where people look at runs: a mirror of the ledger, never read to decide.
+
+    `remote` says whether it is a server, which can be away.
+    """
+
+    remote: bool
+
+    def ping(self) -> None:
+        """Ask for a sign of life; raises Unavailable."""
+        ...
 
     def mirror(self, run: RunRow, releases: Sequence[ReleaseFiles]) -> None:
         """Push one run; pushing it again changes nothing. Raises StorageError when away."""
@@ -402,7 +436,7 @@ class SentimentScorer(Protocol):
 class Ports:
     """Everything a use may touch, built once by `bootstrap`.
 
-    `clock` is the market's time (fixed for data that ends in the past); `wall` is the machine's,
+    `clock` is the market's time (it stands where data ends in the past); `wall` is the machine's,
     for when a thing was recorded. `queue` is None where no server keeps one.
     """
 

@@ -95,6 +95,10 @@ def freshness(age_sessions: int | None, ttl_sessions: int) -> Freshness:
     return Freshness.STALE if age_sessions <= ttl_sessions else Freshness.EXPIRED
 
 
+WAITING = "waiting"
+"""The status of a request whose prediction is still to be made."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedRequest:
     """A prediction asked for and not answered yet. `deliveries` counts how often it was taken."""

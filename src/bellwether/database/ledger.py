@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from bellwether.core.errors import StorageError
 from bellwether.core.ports import IngestionRow, MaterialisationRow, ReleaseRow, RunRow
 from bellwether.database import tables
+from bellwether.database.engine import fault
 
 
 class SqlLedger:
@@ -35,8 +35,8 @@ class SqlLedger:
                 connection.execute(sa.insert(tables.materialisations).values(**asdict(row)))
         except IntegrityError:
             return
-        except DBAPIError as error:
-            raise StorageError("database", str(error.orig)) from error
+        except SQLAlchemyError as error:
+            raise fault(error) from error
 
     def newest_materialisation(self, view: str) -> MaterialisationRow | None:
         """Return the build of `view` with the newest watermark."""
@@ -84,12 +84,12 @@ class SqlLedger:
             with self._engine.begin() as connection:
                 for statement in statements:
                     connection.execute(statement)
-        except DBAPIError as error:
-            raise StorageError("database", str(error.orig)) from error
+        except SQLAlchemyError as error:
+            raise fault(error) from error
 
     def _read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         try:
             with self._engine.connect() as connection:
                 return [dict(row) for row in connection.execute(query).mappings()]
-        except DBAPIError as error:
-            raise StorageError("database", str(error.orig)) from error
+        except SQLAlchemyError as error:
+            raise fault(error) from error

@@ -7,6 +7,13 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = sa.MetaData()
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(instant: datetime) -> int:
+    """Turn an aware instant into whole microseconds since 1970 UTC."""
+    since = instant.astimezone(UTC) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 class UtcMicros(TypeDecorator[datetime]):
@@ -17,10 +24,7 @@ class UtcMicros(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
         """Turn an aware instant into microseconds."""
-        if value is None:
-            return None
-        since = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        return None if value is None else to_micros(value)
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
         """Turn microseconds into an aware instant."""
@@ -84,7 +88,7 @@ releases = sa.Table(
 predictions = sa.Table(
     "predictions",
     metadata,
-    sa.Column("prediction_id", sa.String(36), primary_key=True),
+    sa.Column("prediction_id", sa.String(36), primary_key=True),  # on PostgreSQL collated as bytes
     sa.Column("recorded_at", UtcMicros, nullable=False),
     sa.Column("symbol", sa.String(32), nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),

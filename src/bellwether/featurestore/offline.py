@@ -1,59 +1,68 @@
 """Materialised features as a Delta table: one row a symbol, session, view and watermark."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake import write_deltalake
 
-from bellwether.core.errors import StorageError
 from bellwether.core.types import FeatureVector
+from bellwether.delta_table import ALONE, DeltaTables
 
+TABLE = "features"
 KEYS = ("symbol", "session", "last_close")
+DTYPES: dict[str, Any] = {
+    "symbol": pl.String,
+    "session": pl.Date,
+    "last_close": pl.Float64,
+    "values": pl.Binary,
+    "view": pl.String,
+    "watermark": pl.String,
+}
 
 
 class DeltaFeatureStore:
     """The FeatureStore port on Delta Lake; each view and watermark is one partition, written whole."""
 
-    def __init__(self, url: str) -> None:
-        self._url = f"{url.rstrip('/')}/features"
+    def __init__(self, url: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self._tables = DeltaTables("lake", url, storage_options)
 
     def write(self, frame: pl.DataFrame, view: str, watermark: datetime) -> int:
         """Keep `frame`; return rows added. The same (view, watermark) is written once."""
         mark = _mark(watermark)
-        if self._rows(view, mark).select(pl.len()).collect().item():
-            return 0
         columns = frame.columns[len(KEYS) :]
         vectors = np.ascontiguousarray(frame.select(columns).to_numpy(), dtype="<f8")
         packed = pl.Series("values", [row.tobytes() for row in vectors], dtype=pl.Binary)
-        table = frame.select(KEYS).with_columns(packed, view=pl.lit(view), watermark=pl.lit(mark))
-        try:
-            write_deltalake(
-                self._url,
-                table.to_arrow(),
-                mode="overwrite",
-                partition_by=["view", "watermark"],
-                predicate=f"view = '{view}' AND watermark = '{mark}'",
-            )
-        except (DeltaError, OSError) as error:
-            raise StorageError("feature store", str(error).splitlines()[0]) from error
-        return table.height
+        rows = frame.select(KEYS).with_columns(packed, view=pl.lit(view), watermark=pl.lit(mark))
+        return self._tables.settle(lambda: self._write(rows, view, mark))
+
+    def _write(self, rows: pl.DataFrame, view: str, mark: str) -> int:
+        # the commit is refused if another came after this look, or both would add their rows
+        table = self._tables.open(TABLE) or self._tables.create(
+            TABLE, pl.DataFrame(schema=DTYPES), ["view", "watermark"]
+        )
+        if _of(self._tables.scan(table, DTYPES), view, mark).select(pl.len()).collect().item():
+            return 0
+        write_deltalake(table, rows.to_arrow(), mode="append", commit_properties=ALONE)
+        return rows.height
 
     def latest(
         self, view: str, watermark: datetime, symbol: str | None = None
     ) -> list[FeatureVector]:
         """Return the newest vector of each symbol, or of one, of one materialisation."""
         wanted = pl.lit(value=True) if symbol is None else pl.col("symbol") == symbol
-        rows = (
-            self._rows(view, _mark(watermark))
-            .filter(wanted)
-            .sort("session")
-            .group_by("symbol", maintain_order=True)
-            .last()
-            .sort("symbol")
-            .collect()
-        )
+        with self._tables.guard():
+            rows = (
+                self._rows(view, watermark)
+                .filter(wanted)
+                .sort("session")
+                .group_by("symbol", maintain_order=True)
+                .last()
+                .sort("symbol")
+                .collect()
+            )
         return [
             FeatureVector(r["symbol"], r["session"], view, watermark, r["values"], r["last_close"])
             for r in rows.iter_rows(named=True)
@@ -61,26 +70,16 @@ class DeltaFeatureStore:
 
     def history(self, symbol: str, view: str, watermark: datetime) -> pl.DataFrame:
         """Return one symbol's rows (session, last_close, values as bytes) by session."""
-        rows = self._rows(view, _mark(watermark)).filter(pl.col("symbol") == symbol)
-        return rows.select("session", "last_close", "values").sort("session").collect()
+        with self._tables.guard():
+            rows = self._rows(view, watermark).filter(pl.col("symbol") == symbol)
+            return rows.select("session", "last_close", "values").sort("session").collect()
 
-    def _rows(self, view: str, mark: str) -> pl.LazyFrame:
-        try:
-            table = DeltaTable(self._url)
-        except TableNotFoundError:
-            return pl.LazyFrame(
-                schema={
-                    "symbol": pl.String,
-                    "session": pl.Date,
-                    "last_close": pl.Float64,
-                    "values": pl.Binary,
-                    "view": pl.String,
-                    "watermark": pl.String,
-                }
-            )
-        except (DeltaError, OSError) as error:
-            raise StorageError("feature store", str(error).splitlines()[0]) from error
-        return pl.scan_delta(table).filter((pl.col("view") == view) & (pl.col("watermark") == mark))
+    def _rows(self, view: str, watermark: datetime) -> pl.LazyFrame:
+        return _of(self._tables.scan(self._tables.open(TABLE), DTYPES), view, _mark(watermark))
+
+
+def _of(rows: pl.LazyFrame, view: str, mark: str) -> pl.LazyFrame:
+    return rows.filter((pl.col("view") == view) & (pl.col("watermark") == mark))
 
 
 def _mark(watermark: datetime) -> str:

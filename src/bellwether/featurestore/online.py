@@ -12,6 +12,8 @@ from bellwether.core.types import FeatureVector, OnlineCensus, OnlineEntry
 class InProcessOnlineStore:
     """The OnlineStore port as a dictionary; readers never wait."""
 
+    kind = "in-process"
+
     def __init__(self, wall: Clock) -> None:
         self._wall = wall
         self._vectors: dict[tuple[str, str], tuple[FeatureVector, datetime]] = {}
@@ -51,7 +53,7 @@ class InProcessOnlineStore:
         kept = tuple(self._vectors.items())
         views = Counter(view for (_, view), _ in kept)
         size = sum(len(vector.values) for _, (vector, _) in kept)
-        return OnlineCensus("in-process", dict(views), size, len(kept))
+        return OnlineCensus(self.kind, dict(views), size, len(kept))
 
     def away(self) -> str | None:
         """Nothing can come between this store and its readers."""

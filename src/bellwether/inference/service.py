@@ -1,16 +1,17 @@
 """PredictionService: what HTTP, the command line and replay ask."""
 
 import json
-from concurrent.futures import Future
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict, replace
+from time import perf_counter
 
+import msgspec
 import numpy as np
 import uuid_utils
 
-from bellwether.core.errors import MissingRecord
+from bellwether.core.errors import BellwetherError, InvalidRequest, MissingRecord
 from bellwether.core.ports import Ports
 from bellwether.core.types import (
+    WAITING,
     Arm,
     FeatureVector,
     Interval,
@@ -19,56 +20,78 @@ from bellwether.core.types import (
     Sentiment,
     Skill,
     StoredPrediction,
+    freshness,
 )
 from bellwether.features.catalog import technical
-from bellwether.features.history import as_known
-from bellwether.inference import views
+from bellwether.inference import feature_store, views
 from bellwether.inference.catalogue import Catalogue, read
 from bellwether.inference.forecast import Numbers, explanation, forecast
+from bellwether.inference.health import Health
 from bellwether.inference.release import Served
-from bellwether.telemetry import LOADED_RELEASES, SERVED_SYMBOLS
+from bellwether.inference.vectors import Vectors
+from bellwether.telemetry import (
+    CATALOGUE_FAULTS,
+    DURABLE_WAIT_SECONDS,
+    FEATURE_AGE_SESSIONS,
+    LOADED_RELEASES,
+    REFRESH_FAILURES,
+    REFRESH_SECONDS,
+    REFRESHED_AT,
+    SERVED_SYMBOLS,
+    STAGE_SECONDS,
+)
 
+_MODEL = STAGE_SECONDS.labels("model")
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A prediction, and the future that is done once it is on disk."""
-
-    prediction: Prediction
-    durable: Future[None]
 
 
 class PredictionService:
     """Answers from releases and features held in memory.
 
     `answer` may be called from any thread; `refresh` swaps the whole snapshot in one assignment,
-    so that a running request keeps the release it began with. `standing` are reasons that every
-    answer has to name, such as a sample that ends in the past.
+    so that a running request keeps the release it began with.
     """
 
-    def __init__(self, ports: Ports, standing: tuple[str, ...] = ()) -> None:
+    def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._standing = standing
         self._view = technical()
         self._positions = dict(
             zip(self._view.model_columns, self._view.model_positions, strict=True)
         )
-        self._ages: tuple[datetime | None, date | None] = (None, None)
+        self._health = Health(ports)
+        self._vectors = Vectors(ports, self._view)
         self.catalogue: Catalogue = read(ports)
         self._measure()
 
     def refresh(self) -> None:
-        """Take up releases and features that came since."""
-        self.catalogue = read(self._ports, self.catalogue)
+        """Take up releases and features that came since; on any fault the snapshot stays.
+
+        Raises
+        ------
+        BellwetherError
+            If the database cannot say what there is.
+        """
+        with REFRESH_SECONDS.time():
+            try:
+                self._ports.clock.look()
+                self.catalogue = read(self._ports, self.catalogue)
+            except BellwetherError:
+                REFRESH_FAILURES.inc()
+                raise
+        REFRESHED_AT.set(self._ports.wall.now().timestamp())
         self._measure()
 
     def _measure(self) -> None:
         SERVED_SYMBOLS.set(len({symbol for symbol, _ in self.catalogue.answering}))
         LOADED_RELEASES.set(len(self.catalogue.releases))
+        CATALOGUE_FAULTS.set(len(self.catalogue.faults))
 
-    def answer(self, request: PredictionRequest) -> Answer:
-        """Predict, and queue the prediction to be written.
+    async def answer(
+        self, request: PredictionRequest, prediction_id: str | None = None
+    ) -> Prediction:
+        """Predict; the prediction is on disk when it is returned.
+
+        `prediction_id` names the prediction of a request that was given its id when it was asked.
 
         Raises
         ------
@@ -78,16 +101,24 @@ class PredictionService:
             If no release answers for it at this horizon.
         InsufficientHistory
             If the symbol is still warming up.
-        Overloaded
-            If the log cannot take more.
+        Overloaded, Unavailable
+            If the log cannot take it, or not in time.
         """
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
-        vector, missing = self._vector(request.symbol)
+        vector, missing = await self._vectors.newest(request.symbol, self.catalogue)
+        begun = perf_counter()
         numbers = forecast(served, vector, self._view)
-        age = self._age(vector.session)
-        degraded = (*self._standing, *missing, *self._reasons(served, vector, age))
+        _MODEL.observe(perf_counter() - begun)
+        age = self._vectors.age(vector.session)
+        FEATURE_AGE_SESSIONS.observe(age)
+        degraded = (*self._ports.clock.standing, *missing, *self._reasons(served, vector, age))
         prediction = self._prediction(request, served, vector, numbers, age, degraded)
-        return Answer(prediction, self._ports.log.append(self._stored(request, prediction, vector)))
+        if prediction_id is not None:
+            prediction = replace(prediction, prediction_id=prediction_id)
+        begun = perf_counter()
+        await self._ports.log.enlist(self._stored(request, prediction, vector))
+        DURABLE_WAIT_SECONDS.observe(perf_counter() - begun)
+        return prediction
 
     def backtest(self, symbol: str, days: int) -> dict[str, object]:
         """Return the stored walk-forward of the last `days` sessions of a symbol, JSON-ready."""
@@ -95,57 +126,70 @@ class PredictionService:
         served = self.catalogue.release_for(symbol, horizons[0] if horizons else 1)
         return views.backtest(served, symbol, days)
 
+    def submit(self, request: PredictionRequest) -> str | None:
+        """Queue a request and return the id its prediction will have; the queue has it on disk.
+
+        None where no queue is set up: then a request can only be answered at once.
+
+        Raises
+        ------
+        UnknownName, MissingRecord
+            If nothing could answer it.
+        Overloaded, Unavailable
+            If the queue is full or away.
+        """
+        if self._ports.queue is None:
+            return None
+        self.catalogue.release_for(request.symbol, request.horizon_sessions)
+        request_id = str(uuid_utils.uuid7())
+        self._ports.queue.submit(request_id, msgspec.json.encode(request))
+        return request_id
+
     def health(self) -> dict[str, object]:
         """Return what works and what does not, JSON-ready."""
-        return views.health(self._ports, self.catalogue, self._standing)
+        return self._health.report(self.catalogue)
+
+    def feature_store_stats(self) -> dict[str, object]:
+        """Return what the feature store holds and how it is read, JSON-ready."""
+        return feature_store.stats(self._ports, self.catalogue, self._view, self._vectors.age)
+
+    def feature_store_metadata(self, symbol: str) -> dict[str, object]:
+        """Return the versions kept of one symbol's vector, JSON-ready."""
+        return feature_store.metadata(
+            symbol, self._ports, self.catalogue, self._view, self._vectors.age
+        )
+
+    async def feature_store_features(self, symbol: str) -> dict[str, object]:
+        """Return the features that a prediction would read now, JSON-ready."""
+        vector, missing = await self._vectors.newest(symbol, self.catalogue)
+        age = self._vectors.age(vector.session)
+        return {
+            "symbol": symbol,
+            "as_of": str(vector.session),
+            "view": vector.view,
+            "status": freshness(age, self._view.ttl_sessions).value,
+            "age_sessions": age,
+            "ttl_sessions": self._view.ttl_sessions,
+            "last_price": vector.last_close,
+            "features": self._named(vector),
+            "degraded": [*self._ports.clock.standing, *missing],
+        }
 
     def overview(self) -> dict[str, object]:
         """Return what the front page shows, JSON-ready."""
-        return views.overview(self._ports, self.catalogue, self._standing)
+        return views.overview(self._ports, self.catalogue)
 
     def prediction(self, prediction_id: str) -> dict[str, object]:
         """Return one stored prediction, JSON-ready."""
         found = self._ports.log.get(prediction_id)
-        if found is None:
-            raise MissingRecord("prediction", prediction_id, "bellwether predict SYMBOL")
-        return views.stored(found, self._view)
-
-    def _vector(self, symbol: str) -> tuple[FeatureVector, tuple[str, ...]]:
-        known = self._ports.online.held(symbol, self._view.version)
-        if known is not None:
-            return known, ()
-        bars = self._ports.lake.bars([symbol])
-        watermark = bars["ingested_at"].max()
-        if not isinstance(watermark, datetime):
-            raise MissingRecord("bar", symbol, "bellwether ingest")
-        frame = as_known(self._view, bars, self._ports.calendar, self._ports.clock.now())
-        last = frame.tail(1)
-        values = np.ascontiguousarray(last.select(self._view.columns).to_numpy()[0], dtype="<f8")
-        computed = FeatureVector(
-            symbol,
-            last["session"][0],
-            self._view.version,
-            watermark,
-            values.tobytes(),
-            last["last_close"][0],
-        )
-        self._ports.online.put([computed])
-        return computed, ("features_computed_on_request",)
-
-    def _age(self, session: date) -> int:
-        now = self._ports.clock.now()
-        if (
-            self._ages[0] is None
-            or (now - self._ages[0]).total_seconds() > 1
-            or now < self._ages[0]
-        ):
-            self._ages = (now, self._ports.calendar.last_closed(now))
-        newest = self._ages[1]
-        return (
-            0
-            if newest is None or newest <= session
-            else self._ports.calendar.distance(session, newest)
-        )
+        if found is not None:
+            return views.stored(found, self._view)
+        queue = self._ports.queue
+        if queue is not None and queue.is_waiting(prediction_id):
+            return {"prediction_id": prediction_id, "status": WAITING}
+        for letter in queue.dead(prediction_id) if queue is not None else ():
+            raise InvalidRequest("prediction_id", f"the request was given up: {letter.why}")
+        raise MissingRecord("prediction", prediction_id, "bellwether predict SYMBOL")
 
     def _reasons(self, served: Served, vector: FeatureVector, age: int) -> tuple[str, ...]:
         reasons = []
@@ -172,7 +216,6 @@ class PredictionService:
         age: int,
         degraded: tuple[str, ...],
     ) -> Prediction:
-        values = np.frombuffer(vector.values, dtype="<f8").tolist()
         return Prediction(
             prediction_id=str(uuid_utils.uuid7()),
             symbol=request.symbol,
@@ -187,12 +230,16 @@ class PredictionService:
             release=served.release_id,
             arm=Arm.CHAMPION,
             sentiment=self._mood(request),
-            features={name: values[i] for name, i in self._positions.items()},
+            features=self._named(vector),
             feature_ages_sessions={self._view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),
             explanation=explanation(served, vector, self._view) if request.explain else None,
             degraded=degraded,
         )
+
+    def _named(self, vector: FeatureVector) -> dict[str, float]:
+        values = np.frombuffer(vector.values, dtype="<f8").tolist()
+        return {name: values[i] for name, i in self._positions.items()}
 
     def _mood(self, request: PredictionRequest) -> Sentiment:
         texts, scorer = request.news_headlines, self._ports.sentiment

@@ -1,15 +1,12 @@
 """What people look at: the walk-forward of a symbol, health, the front page. All JSON-ready."""
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from bellwether.core.errors import BellwetherError, MissingRecord
+from bellwether.core.errors import MissingRecord
 from bellwether.core.ports import Ports
 from bellwether.core.types import StoredPrediction
 from bellwether.evaluation.record import figures
@@ -49,60 +46,13 @@ def backtest(served: Served, symbol: str, days: int) -> dict[str, object]:
     }
 
 
-def health(ports: Ports, catalogue: Catalogue, standing: tuple[str, ...]) -> dict[str, object]:
-    """Ask each component, and say how it is and how long it took to answer."""
-    parts = {
-        "database": _ask(lambda: f"{ports.log.count()} predictions stored"),
-        "lake": _ask(lambda: f"{len(ports.lake.symbols())} symbols"),
-        "model": _model(catalogue),
-        "features": _features(catalogue),
-    }
-    states = {p["status"] for p in parts.values()}
-    down = parts["database"]["status"] == "down" or not catalogue.answering
-    status = "down" if down else "healthy" if states == {"healthy"} else "degraded"
-    return {"status": status, "components": parts, "degraded": list(standing)}
-
-
-def _ask(question: Callable[[], str]) -> dict[str, Any]:
-    begun = time.perf_counter()
-    try:
-        status, detail = "healthy", question()
-    except BellwetherError as error:
-        status, detail = "down", str(error)
-    return {
-        "status": status,
-        "detail": detail,
-        "latency_ms": round((time.perf_counter() - begun) * 1000, 3),
-    }
-
-
-def _model(catalogue: Catalogue) -> dict[str, Any]:
-    if not catalogue.answering:
-        return {
-            "status": "down",
-            "detail": "no release answers; make one with: bellwether train",
-            "latency_ms": 0.0,
-        }
-    detail = f"{len(catalogue.releases)} releases answer for {len(catalogue.answering)} questions"
-    status = "degraded" if catalogue.faults else "healthy"
-    return {"status": status, "detail": "; ".join((detail, *catalogue.faults)), "latency_ms": 0.0}
-
-
-def _features(catalogue: Catalogue) -> dict[str, Any]:
-    if catalogue.watermark is None:
-        detail = "nothing materialised; run: bellwether features materialize"
-        return {"status": "degraded", "detail": detail, "latency_ms": 0.0}
-    detail = f"materialised up to {catalogue.watermark.isoformat()}"
-    return {"status": "healthy", "detail": detail, "latency_ms": 0.0}
-
-
-def overview(ports: Ports, catalogue: Catalogue, standing: tuple[str, ...]) -> dict[str, object]:
+def overview(ports: Ports, catalogue: Catalogue) -> dict[str, object]:
     """Return what the front page shows."""
     main = _main(catalogue)
     return {
         "as_of": str(ports.calendar.last_closed(ports.clock.now())),
         "clock": ports.clock.now().isoformat(),
-        "degraded": list(standing),
+        "degraded": list(ports.clock.standing),
         "symbols": [_card(s, ports, catalogue) for s in catalogue.symbols],
         "walk_forward": None if main is None else _walk_forward(main),
         "recent": [_brief(p) for p in ports.log.recent(RECENT)],

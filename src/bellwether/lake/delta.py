@@ -2,29 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import (
-    CommitFailedError,
-    DeltaError,
-    DeltaProtocolError,
-    TableNotFoundError,
-)
+from deltalake import DeltaTable
 
-from bellwether.core.errors import StorageError
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
 from bellwether.core.types import AppendResult, Rejection
+from bellwether.delta_table import ALONE, DeltaTables
 
 TOLD = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
 KEYS = ("symbol", "session", "source")
-TRIES = 20
-ALONE = CommitProperties(max_commit_retries=0)
-T = TypeVar("T")
+BARS_TABLE, QUARANTINE_TABLE = "bars", "quarantine"
 DTYPES: dict[str, Any] = {
     "symbol": pl.String,
     "session": pl.Date,
@@ -52,26 +44,24 @@ class DeltaLake:
     again.
     """
 
-    def __init__(self, url: str) -> None:
-        self._bars = f"{url.rstrip('/')}/bars"
-        self._quarantine = f"{url.rstrip('/')}/quarantine"
+    def __init__(self, url: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self._tables = DeltaTables("lake", url, storage_options)
 
     def append_bars(self, bars: pl.DataFrame, now: datetime) -> AppendResult:
         """Add what is new in `bars` as new rows or revisions; repeats add nothing."""
         checked = check(bars, BARS_IN)
         told = checked.with_columns(content=_content(checked))
-        return _retried("bars", lambda: self._append(told, now))
+        return self._tables.settle(lambda: self._append(told, now))
 
     def _append(self, told: pl.DataFrame, now: datetime) -> AppendResult:
         # created empty before it is read, so that what is inserted was judged on the same version
-        table = _open(self._bars) or _create(
-            self._bars, pl.DataFrame(schema={**DTYPES, "year": pl.Int32}), ["year"]
-        )
-        newest = _newest_ingestion(table)
+        empty = pl.DataFrame(schema={**DTYPES, "year": pl.Int32})
+        table = self._tables.open(BARS_TABLE) or self._tables.create(BARS_TABLE, empty, ["year"])
+        newest = self._newest_ingestion(table)
         mark = now.astimezone(UTC)
         if newest is not None:
             mark = max(mark, newest + timedelta(microseconds=1))
-        fresh = _fresh(told, _known(table, told), now.astimezone(UTC), mark)
+        fresh = _fresh(told, self._known(table, told), now.astimezone(UTC), mark)
         if fresh.height == 0:
             return AppendResult(0, 0, told.height, newest or mark)
         self._insert(table, fresh)
@@ -110,12 +100,13 @@ class DeltaLake:
             content=pl.Series(hashes, dtype=pl.String),
             ingested_at=pl.lit(now.astimezone(UTC)).cast(UTC_TIME),
         ).unique("content", keep="first", maintain_order=True)
-        return _retried("quarantine", lambda: self._reject(check(rows, QUARANTINE)))
+        checked = check(rows, QUARANTINE)
+        return self._tables.settle(lambda: self._reject(checked))
 
     def _reject(self, rows: pl.DataFrame) -> int:
-        table = _open(self._quarantine)
-        if table is None:
-            table = _create(self._quarantine, pl.DataFrame(schema=QUARANTINE_DTYPES), [])
+        table = self._tables.open(QUARANTINE_TABLE) or self._tables.create(
+            QUARANTINE_TABLE, pl.DataFrame(schema=QUARANTINE_DTYPES), []
+        )
         merge = table.merge(
             rows.to_arrow(), "t.content = s.content", source_alias="s", target_alias="t"
         )
@@ -124,74 +115,52 @@ class DeltaLake:
 
     def bars(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all revisions (schema BARS), sorted by symbol, session and revision."""
-        rows = _scan(_open(self._bars), DTYPES)
-        if symbols is not None:
-            rows = rows.filter(pl.col("symbol").is_in(list(symbols)))
-        ordered = rows.select(list(BARS.columns)).sort("symbol", "session", "revision", "source")
-        return _read(ordered)
+        with self._tables.guard():
+            rows = self._rows()
+            if symbols is not None:
+                rows = rows.filter(pl.col("symbol").is_in(list(symbols)))
+            ordered = rows.select(list(BARS.columns))
+            return ordered.sort("symbol", "session", "revision", "source").collect()
 
     def symbols(self) -> list[str]:
         """List the symbols that have bars, sorted."""
-        return (
-            _read(_scan(_open(self._bars), DTYPES).select("symbol").unique())["symbol"]
-            .sort()
-            .to_list()
-        )
+        with self._tables.guard():
+            found = self._rows().select("symbol").unique().collect()
+        return found["symbol"].sort().to_list()
 
     def watermark(self) -> datetime | None:
         """Return the newest `ingested_at` of any bar; None while there is none."""
-        return _newest_ingestion(_open(self._bars))
+        with self._tables.guard():
+            return self._newest_ingestion(self._tables.open(BARS_TABLE))
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rejected records (schema QUARANTINE)."""
-        rows = _scan(_open(self._quarantine), QUARANTINE_DTYPES)
-        return _read(rows.select(list(QUARANTINE.columns)).sort("source", "location", "reason"))
+        with self._tables.guard():
+            table = self._tables.open(QUARANTINE_TABLE)
+            rows = self._tables.scan(table, QUARANTINE_DTYPES).select(list(QUARANTINE.columns))
+            return rows.sort("source", "location", "reason").collect()
 
+    def _rows(self) -> pl.LazyFrame:
+        return self._tables.scan(self._tables.open(BARS_TABLE), DTYPES)
 
-def _open(url: str) -> DeltaTable | None:
-    try:
-        return DeltaTable(url)
-    except TableNotFoundError:
-        return None
-    except (DeltaError, OSError) as error:
-        raise StorageError("lake", str(error).splitlines()[0]) from error
+    def _newest_ingestion(self, table: DeltaTable | None) -> datetime | None:
+        newest = self._tables.scan(table, DTYPES).select(pl.col("ingested_at").max())
+        found = newest.collect()["ingested_at"][0]
+        return found.astimezone(UTC) if isinstance(found, datetime) else None
 
-
-def _create(url: str, empty: pl.DataFrame, partitions: list[str]) -> DeltaTable:
-    return DeltaTable.create(
-        url, Schema.from_arrow(empty.to_arrow().schema), mode="ignore", partition_by=partitions
-    )
-
-
-def _scan(table: DeltaTable | None, dtypes: dict[str, Any]) -> pl.LazyFrame:
-    return pl.LazyFrame(schema=dtypes) if table is None else pl.scan_delta(table)
-
-
-def _read(rows: pl.LazyFrame) -> pl.DataFrame:
-    try:
-        return rows.collect()
-    except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
-        raise StorageError("lake", str(error).splitlines()[0]) from error
-
-
-def _newest_ingestion(table: DeltaTable | None) -> datetime | None:
-    found = _read(_scan(table, DTYPES).select(pl.col("ingested_at").max()))["ingested_at"][0]
-    return found.astimezone(UTC) if isinstance(found, datetime) else None
-
-
-def _known(table: DeltaTable | None, told: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest revision of what is told, reading only the years concerned."""
-    rows = _scan(table, {**DTYPES, "year": pl.Int32})
-    years = told["session"].dt.year().unique().to_list()
-    newest = (
-        rows.filter(pl.col("year").is_in(years))
-        .select(*KEYS, "revision", "content", "knowledge_time")
-        .sort("revision")
-        .unique(KEYS, keep="last", maintain_order=True)
-    )
-    return _read(newest).rename(
-        {"revision": "was", "content": "said", "knowledge_time": "known_then"}
-    )
+    def _known(self, table: DeltaTable, told: pl.DataFrame) -> pl.DataFrame:
+        """Return the newest revision of what is told, reading only the years concerned."""
+        years = told["session"].dt.year().unique().to_list()
+        newest = (
+            self._tables.scan(table, DTYPES)
+            .filter(pl.col("year").is_in(years))
+            .select(*KEYS, "revision", "content", "knowledge_time")
+            .sort("revision")
+            .unique(KEYS, keep="last", maintain_order=True)
+        )
+        return newest.collect().rename(
+            {"revision": "was", "content": "said", "knowledge_time": "known_then"}
+        )
 
 
 def _fresh(told: pl.DataFrame, known: pl.DataFrame, now: datetime, mark: datetime) -> pl.DataFrame:
@@ -225,19 +194,3 @@ def _content(bars: pl.DataFrame) -> pl.Series:
         for symbol, session, source, row in keys
     ]
     return pl.Series("content", hashes, dtype=pl.String)
-
-
-def _retried(store: str, attempt: Callable[[], T]) -> T:
-    """Run an optimistic write until no other writer came between."""
-    for left in reversed(range(TRIES)):
-        try:
-            return attempt()
-        except (CommitFailedError, DeltaProtocolError) as error:
-            if left == 0:
-                raise StorageError(store, f"gave up after {TRIES} conflicts: {error}") from error
-        except DeltaError as error:
-            if "already exists" not in str(error) or left == 0:
-                raise StorageError(store, str(error).splitlines()[0]) from error
-        except OSError as error:
-            raise StorageError(store, str(error).splitlines()[0]) from error
-    raise StorageError(store, "no attempt was made")

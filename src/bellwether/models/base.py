@@ -30,6 +30,15 @@ class Forecasts:
         return np.sign(self.probability_up - 0.5).astype(np.int8)
 
 
+def blank_as_zero(X: Matrix) -> Matrix:
+    """Return the rows with zeros in every column of which no row has a value.
+
+    Such a column says nothing either way, and some libraries refuse it.
+    """
+    blank = np.isnan(X).all(axis=0)
+    return np.where(blank, np.float32(0), X) if blank.any() else X
+
+
 class Forecaster(Protocol):
     """A model before it is packed.
 

@@ -58,7 +58,8 @@ class HistoricalMean(_Constant):
         """Learn the mean return and how often it was positive."""
         self.n_features = X.shape[1]
         self.log_return = float(np.mean(y))
-        self.probability_up = float(np.mean(y > 0) / max(np.mean(y != 0), np.finfo(float).tiny))
+        moved = y[y != 0]
+        self.probability_up = float(np.mean(moved > 0)) if len(moved) else 0.5
         return self
 
 

@@ -1,15 +1,22 @@
 """The models by name."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from bellwether.core.errors import UnknownName
 from bellwether.models.base import Forecaster
 from bellwether.models.baselines import AlwaysUp, HistoricalMean, LastValue, Momentum
+from bellwether.models.forest import RandomForest
+from bellwether.models.hist import HistGradientBoosting
+from bellwether.models.lgbm import LightGBM
 from bellwether.models.linear import Linear
-from bellwether.models.trees import LightGBM
+from bellwether.models.xgb import XGBoost
 
-MODELS = ("lightgbm", "linear")
+MODELS = ("lightgbm", "xgboost", "random_forest", "hist_gradient_boosting", "linear")
 BASELINES = ("always_up", "historical_mean", "momentum", "last_value")
+
+_TREES = (LightGBM, XGBoost, RandomForest, HistGradientBoosting)
+_SEEDLESS = (Linear, AlwaysUp, HistoricalMean, LastValue)
 
 
 def make(name: str, columns: Sequence[str], *, seed: int) -> Forecaster:
@@ -20,13 +27,12 @@ def make(name: str, columns: Sequence[str], *, seed: int) -> Forecaster:
     UnknownName
         If there is no model of that name.
     """
-    if name == "lightgbm":
-        return LightGBM(seed=seed)
-    if name == "linear":
-        return Linear()
     if name == "momentum":
         return Momentum(columns)
-    simple = {m.name: m for m in (AlwaysUp, HistoricalMean, LastValue)}
-    if name not in simple:
+    makers = {
+        **{m.name: partial(m, seed=seed) for m in _TREES},
+        **{m.name: m for m in _SEEDLESS},
+    }
+    if name not in makers:
         raise UnknownName("model", name, (*MODELS, *BASELINES))
-    return simple[name]()
+    return makers[name]()

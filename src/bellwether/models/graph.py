@@ -6,6 +6,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 from bellwether.models.base import INPUT, OUTPUT
+from bellwether.models.tree_form import LEAF, Forest
 
 OPSET = 17
 ML_OPSET = 3
@@ -49,3 +50,45 @@ def constant_column(name: str, value: float) -> tuple[list[NodeProto], list[Tens
         node("Expand", [f"{prefix}value", f"{prefix}column"], name),
     ]
     return nodes, [constant(f"{prefix}value", value), constant("one_column", [1], np.int64)]
+
+
+def widen(name: str, output: str) -> NodeProto:
+    """Return the operation that turns float32 into float64, without loss."""
+    return node("Cast", [name], output, to=TensorProto.DOUBLE)
+
+
+def trees(forest: Forest, name: str, output: str) -> NodeProto:
+    """Return the operation that adds up a forest, from float64 (n, k) to float32 (n, 1).
+
+    Thresholds, leaves and the sum are float64: the one rounding is that of the result.
+    """
+    grown = forest.trees
+    sizes = [len(tree.feature) for tree in grown]
+    feature, threshold, missing_left, left, right, value = (
+        np.concatenate([getattr(tree, part) for tree in grown])
+        for part in ("feature", "threshold", "missing_left", "left", "right", "value")
+    )
+    leaf = feature == LEAF
+    tree_ids = np.repeat(np.arange(len(grown)), sizes)
+    node_ids = np.concatenate([np.arange(size) for size in sizes])
+    return helper.make_node(
+        "TreeEnsembleRegressor",
+        [name],
+        [output],
+        name=output,
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=tree_ids,
+        nodes_nodeids=node_ids,
+        nodes_featureids=np.where(leaf, 0, feature),
+        nodes_modes=np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
+        nodes_values_as_tensor=constant("thresholds", threshold, np.float64),
+        nodes_missing_value_tracks_true=missing_left.astype(np.int64),
+        nodes_truenodeids=left,
+        nodes_falsenodeids=right,
+        target_treeids=tree_ids[leaf],
+        target_nodeids=node_ids[leaf],
+        target_ids=np.zeros(leaf.sum(), dtype=np.int64),
+        target_weights_as_tensor=constant("leaves", value[leaf], np.float64),
+        base_values_as_tensor=constant("base", [forest.base], np.float64),
+    )

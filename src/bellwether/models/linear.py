@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import INPUT, Column, Matrix
+from bellwether.models.base import INPUT, Column, Matrix, blank_as_zero
 
 CLIP = 5.0
 
@@ -28,10 +28,10 @@ class Linear:
         """Learn both regressions on the same standardised rows."""
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        wide = X.astype(np.float64)
-        self._mean = np.nan_to_num(np.nanmean(wide, axis=0))
+        wide = blank_as_zero(X).astype(np.float64)
+        self._mean = np.nanmean(wide, axis=0)
         spread = np.nanstd(wide, axis=0)
-        self._scale = np.where(np.isfinite(spread) & (spread > 0), spread, 1.0)
+        self._scale = np.where(spread > 0, spread, 1.0)
         z = np.clip(np.nan_to_num((wide - self._mean) / self._scale), -CLIP, CLIP)
         moved = y != 0
         ridge = Ridge(alpha=self._alpha).fit(z, y)

@@ -7,32 +7,32 @@ grew the trees. Path-dependent expectations as in Lundberg et al. (2020), "From 
 to global understanding with explainable AI for trees".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import combinations
 from math import factorial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bellwether.models.tree_form import LEAF, Forest, Tree
+
 Array = npt.NDArray[np.generic]
-Paths = tuple[float, dict[int, tuple[float, float, bool, float]]]
+Path = dict[int, tuple[float, float, bool, float]]
 
 
-def leaf_tables(
-    trees: Sequence[Mapping[str, Any]], n_features: int, depth: int
-) -> dict[str, Array]:
-    """Turn LightGBM's dumped trees into tables.
+def leaf_tables(forest: Forest, n_features: int) -> dict[str, Array]:
+    """Turn a forest into tables.
 
     Returns
     -------
     dict of str to ndarray
-        `feature`, `low`, `high`, `missing_ok` of shape (n_leaves, depth): the conditions
-        low < x <= high; `shapley` of shape (n_leaves, 2 ** depth, depth); `base` of shape (1,):
-        the expected forecast; `n_features`.
+        With d the most features on the way to any leaf: `feature`, `low`, `high`, `missing_ok`
+        of shape (n_leaves, d): the conditions low < x <= high; `shapley` of shape
+        (n_leaves, 2 ** d, d); `base` of shape (1,): the expected forecast; `n_features`.
     """
-    leaves = [leaf for tree in trees for leaf in _leaves(tree, {})]
+    leaves = [leaf for tree in forest.trees for leaf in _leaves(tree, 0, {})]
     n = len(leaves)
+    depth = max(len(path) for _, path in leaves)
     feature = np.zeros((n, depth), dtype=np.int32)
     low = np.full((n, depth), -np.inf)
     high = np.full((n, depth), np.inf)
@@ -49,50 +49,26 @@ def leaf_tables(
         "high": high,
         "missing_ok": missing_ok,
         "shapley": _shapley(value, cover),
-        "base": np.array([np.sum(value * cover.prod(axis=1))]),
+        "base": np.array([forest.base + np.sum(value * cover.prod(axis=1))]),
         "n_features": np.array([n_features]),
     }
 
 
-def _leaves(
-    node: Mapping[str, Any], path: dict[int, tuple[float, float, bool, float]]
-) -> Iterator[Paths]:
-    if "leaf_value" in node:
-        yield float(node["leaf_value"]), path
+def _leaves(tree: Tree, node: int, path: Path) -> Iterator[tuple[float, Path]]:
+    """Walk to every leaf; what its path asks of each feature is one interval and one cover."""
+    feature = int(tree.feature[node])
+    if feature == LEAF:
+        yield float(tree.value[node]), path
         return
-    total = _count(node)
-    threshold = float(node["threshold"])
-    feature = int(node["split_feature"])
-    lo, hi, missing, ratio = path.get(feature, (-np.inf, np.inf, True, 1.0))
-    goes_left = _missing_goes_left(node, threshold)
-    left, right = node["left_child"], node["right_child"]
-    yield from _leaves(
-        left,
-        path
-        | {feature: (lo, min(hi, threshold), missing and goes_left, ratio * _count(left) / total)},
-    )
-    yield from _leaves(
-        right,
-        path
-        | {
-            feature: (
-                max(lo, threshold),
-                hi,
-                missing and not goes_left,
-                ratio * _count(right) / total,
-            )
-        },
-    )
-
-
-def _count(node: Mapping[str, Any]) -> float:
-    return float(node["leaf_count"] if "leaf_value" in node else node["internal_count"])
-
-
-def _missing_goes_left(node: Mapping[str, Any], threshold: float) -> bool:
-    if node["missing_type"] == "NaN":
-        return bool(node["default_left"])
-    return threshold >= 0.0  # LightGBM reads NaN as zero where training saw none
+    low, high, missing, ratio = path.get(feature, (-np.inf, np.inf, True, 1.0))
+    threshold = float(tree.threshold[node])
+    goes_left = bool(tree.missing_left[node])
+    for child, lo, hi, ok in (
+        (int(tree.left[node]), low, min(high, threshold), goes_left),
+        (int(tree.right[node]), max(low, threshold), high, not goes_left),
+    ):
+        share = ratio * float(tree.cover[child] / tree.cover[node])
+        yield from _leaves(tree, child, path | {feature: (lo, hi, missing and ok, share)})
 
 
 def _shapley(value: npt.NDArray[np.float64], cover: npt.NDArray[np.float64]) -> Array:

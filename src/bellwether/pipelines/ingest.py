@@ -10,6 +10,7 @@ import uuid_utils
 from bellwether.core.errors import UnknownName
 from bellwether.core.ports import IngestionRow, Ports, Progress, SourceQuery, quiet
 from bellwether.core.types import Rejection, Remark
+from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
 
@@ -64,6 +65,8 @@ class IngestReport:
         return told
 
 
+@INGEST_FAILURES.count_exceptions()
+@INGEST_SECONDS.time()
 def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> IngestReport:
     """Read a source and append what it tells.
 
@@ -82,7 +85,7 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         raise UnknownName("source", config.source, sorted(ports.sources))
     started = ports.wall.now()
     progress("Reading", 0, 2)
-    batch = source.read(config.query, ports.clock.now())
+    batch = source.read(config.query, ports.wall.now())
     progress("Writing", 1, 2)
     result = ports.lake.append_bars(batch.bars, ports.wall.now()) if batch.bars.height else None
     ports.lake.append_rejections(batch.rejections, ports.wall.now())
@@ -102,6 +105,9 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         watermark=result.watermark if result else None,
     )
     ports.ledger.record_ingestion(_row(report, started, ports.wall.now()))
+    for told in ("added", "revised", "unchanged", "rejected"):
+        INGESTED_ROWS.labels(told).inc(getattr(report, told))
+    ports.clock.look()
     return report
 
 

@@ -11,6 +11,7 @@ from bellwether.core.ports import MaterialisationRow, Ports, Progress, quiet
 from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView, Kind, technical
 from bellwether.features.history import BAR_KEYS, as_known
+from bellwether.telemetry import MATERIALISE_SECONDS, MATERIALISED_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class MaterialiseReport:
         ]
 
 
+@MATERIALISE_SECONDS.time()
 def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     """Bring the feature store to the lake's newest watermark.
 
@@ -58,7 +60,7 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
         frames.append(features_of(symbol, view, watermark, ports))
     progress("Computing features", len(symbols), len(symbols))
     frame = pl.concat(frames)
-    ports.features.write(frame, view.version, watermark)
+    MATERIALISED_ROWS.inc(ports.features.write(frame, view.version, watermark))
     ports.ledger.record_materialisation(
         MaterialisationRow(view.version, watermark, ports.wall.now(), len(symbols), frame.height)
     )

@@ -23,7 +23,7 @@ from bellwether.pipelines.dataset import Dataset
 
 GOLDEN_ROWS = 16
 COVERAGE = 0.9
-LIBRARIES = ("lightgbm", "numpy", "onnxmltools", "onnxruntime", "scikit-learn", "ta-lib")
+LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "ta-lib", "xgboost-cpu")
 
 
 @dataclass(frozen=True, slots=True)

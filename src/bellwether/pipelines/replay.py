@@ -14,6 +14,7 @@ from bellwether.features.catalog import technical
 from bellwether.inference.forecast import forecast
 from bellwether.inference.release import Served, serve
 from bellwether.pipelines.materialize import features_of
+from bellwether.telemetry import REPLAYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,9 @@ def run(
             _compare(stored, past)
         except ReplayMismatch as error:
             mismatches.append(str(error))
+            REPLAYED.labels("different").inc()
+        else:
+            REPLAYED.labels("equal").inc()
         progress("Replaying", done + 1, len(wanted))
     return ReplayReport(len(wanted), len(wanted) - len(mismatches), tuple(mismatches))
 

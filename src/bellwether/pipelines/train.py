@@ -11,19 +11,21 @@ import polars as pl
 import uuid_utils
 
 from bellwether import __version__
-from bellwether.core.errors import (
-    BellwetherError,
-    InsufficientHistory,
-    MissingRecord,
-    UnknownName,
-)
+from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownName
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.features.catalog import technical
 from bellwether.models.factory import BASELINES, MODELS
+from bellwether.pipelines import mirror
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.walk import Walk, walk
+from bellwether.telemetry import (
+    RELEASES_PACKED,
+    TRAIN_FAILURES,
+    TRAIN_RUNS,
+    TRAIN_SECONDS,
+)
 
 PANEL = "panel"
 
@@ -33,11 +35,12 @@ class TrainConfig:
     """What is asked of a training run; sizes in sessions.
 
     `each` adds a model of its own for every symbol beside the panel's. Releases are packed of
-    `model`; all of `MODELS` and the baselines are judged on the same rows.
+    `model`; the models `against` and all baselines are judged on the same rows.
     """
 
     symbols: tuple[str, ...] | None = None
     model: str = "lightgbm"
+    against: tuple[str, ...] = ("linear",)
     horizon_sessions: int = 1
     seed: int = 0
     each: bool = True
@@ -68,6 +71,8 @@ class TrainReport:
         return [head, self.outcome["reading"], *self.outcome["own"].values(), *self.notes]
 
 
+@TRAIN_FAILURES.count_exceptions()
+@TRAIN_SECONDS.time()
 def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainReport:
     """Answer the question of `config` on the lake's newest state.
 
@@ -86,7 +91,9 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
     known = ports.ledger.run_by_key(key)
     if known is not None:
-        return TrainReport(known.run_id, True, json.loads(known.outcome), _mirror(ports))
+        TRAIN_RUNS.labels("reused").inc()
+        notes = mirror.run(ports, progress).notes()
+        return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
     started = ports.wall.now()
     data = build(symbols, technical(), config.horizon_sessions, watermark, ports)
     outcome, made = _judge(config, data, question, ports, progress)
@@ -96,10 +103,9 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         run_id, key, started, finished, watermark, json.dumps(question), json.dumps(outcome)
     )
     ports.ledger.record_run(row, [_release(m, run_id, config, finished) for m in made])
-    progress("Mirroring to MLflow", 0, 1)
-    notes = _mirror(ports)
-    progress("Mirroring to MLflow", 1, 1)
-    return TrainReport(run_id, False, outcome, notes)
+    TRAIN_RUNS.labels("trained").inc()
+    RELEASES_PACKED.labels(config.model).inc(len(made))
+    return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes())
 
 
 def _question(
@@ -108,8 +114,9 @@ def _question(
     watermark = ports.lake.watermark()
     if watermark is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
-    if config.model not in (*MODELS, *BASELINES):
-        raise UnknownName("model", config.model, (*MODELS, *BASELINES))
+    for model in (config.model, *config.against):
+        if model not in (*MODELS, *BASELINES):
+            raise UnknownName("model", model, (*MODELS, *BASELINES))
     known = ports.lake.symbols()
     for symbol in config.symbols or ():
         if symbol not in known:
@@ -133,7 +140,7 @@ def _judge(
     ports: Ports,
     progress: Progress,
 ) -> tuple[dict[str, Any], list[Made]]:
-    models = (*MODELS, *BASELINES)
+    models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how = Walk(
         config.horizon_sessions,
         config.min_train_sessions,
@@ -200,18 +207,3 @@ def _release(made: Made, run_id: str, config: TrainConfig, at: datetime) -> Rele
         config.horizon_sessions,
         made.symbols,
     )
-
-
-def _mirror(ports: Ports) -> tuple[str, ...]:
-    """Push what the tracker does not have yet; without the tracker nothing stops."""
-    by_run: dict[str, list[str]] = {}
-    for row in ports.ledger.releases():
-        by_run.setdefault(row.run_id, []).append(row.release_id)
-    for run_row in ports.ledger.runs(unmirrored=True):
-        try:
-            releases = [ports.releases.load(r) for r in by_run.get(run_row.run_id, [])]
-            ports.tracker.mirror(run_row, releases)
-        except BellwetherError as error:
-            return (f"Not mirrored to MLflow ({error}); it will be with the next run.",)
-        ports.ledger.mark_mirrored(run_row.run_id)
-    return ()

@@ -1,26 +1,21 @@
 """Releases as immutable folders named by the hash of their content."""
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bellwether.core.errors import MissingRecord, StorageError, TamperedArtifact
+from bellwether.core.errors import StorageError
 from bellwether.core.types import ReleaseFiles
-
-MANIFEST = "manifest.json"
-ID_DIGITS = 20
+from bellwether.registry.content import MANIFEST, is_id, opened, seal
 
 
 class FolderReleases:
     """The ReleaseStore port on a file system.
 
     A release is written beside its place and renamed into it, so that a reader sees all of it or
-    nothing. The id is the hash of the manifest, and the manifest holds the hash of every file:
-    whoever knows the id can tell whether a single byte was changed.
+    nothing.
     """
 
     def __init__(self, root: Path) -> None:
@@ -28,16 +23,14 @@ class FolderReleases:
 
     def save(self, files: Mapping[str, bytes], manifest: Mapping[str, object]) -> str:
         """Keep a release and return its id."""
-        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        text = json.dumps({**manifest, "files": hashes}, sort_keys=True, indent=1)
-        release_id = _id_of(text.encode())
+        release_id, text = seal(files, manifest)
         place = self._root / release_id
         if place.exists():
             return release_id
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._root))
-            for name, content in {**files, MANIFEST: text.encode()}.items():
+            for name, content in {**files, MANIFEST: text}.items():
                 _write_synced(draft / name, content)
             _sync_folder(draft)
             _move(draft, place)
@@ -49,35 +42,28 @@ class FolderReleases:
     def load(self, release_id: str) -> ReleaseFiles:
         """Return a release, every file checked against its hash."""
         place = self._root / release_id
-        if "/" in release_id or not (place / MANIFEST).is_file():
-            raise MissingRecord("release", release_id, "bellwether train")
-        text = (place / MANIFEST).read_bytes()
-        if _id_of(text) != release_id:
-            raise TamperedArtifact(f"{release_id}/{MANIFEST}", release_id, _id_of(text))
-        manifest = json.loads(text)
-        files = {}
-        for name, expected in manifest["files"].items():
+
+        def read(name: str) -> bytes | None:
             path = place / name
-            content = path.read_bytes() if path.is_file() else b""
-            found = hashlib.sha256(content).hexdigest()
-            if found != expected:
-                raise TamperedArtifact(f"{release_id}/{name}", expected, found)
-            files[name] = content
-        return ReleaseFiles(release_id, manifest, files)
+            return path.read_bytes() if path.is_file() else None
+
+        try:
+            return opened(release_id, read)
+        except OSError as error:
+            raise StorageError("releases", str(error)) from error
+
+    def discard(self, release_id: str) -> None:
+        """Drop a release, or what is left of it."""
+        if is_id(release_id):
+            shutil.rmtree(self._root / release_id, ignore_errors=True)
 
     def ids(self) -> list[str]:
         """List the ids of the releases that are kept."""
         if not self._root.is_dir():
             return []
         return sorted(
-            p.name
-            for p in self._root.iterdir()
-            if (p / MANIFEST).is_file() and not p.name.startswith(".")
+            p.name for p in self._root.iterdir() if is_id(p.name) and (p / MANIFEST).is_file()
         )
-
-
-def _id_of(manifest: bytes) -> str:
-    return "r" + hashlib.sha256(manifest).hexdigest()[:ID_DIGITS]
 
 
 def _write_synced(path: Path, content: bytes) -> None:

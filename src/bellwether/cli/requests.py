@@ -1,0 +1,110 @@
+"""Commands around asynchronous requests: the worker that answers them, and their dead letters."""
+
+import signal
+import threading
+from typing import Annotated, Any
+
+import typer
+
+from bellwether.cli.frame import edge, ports, say, settings, tell
+
+app = typer.Typer()
+requests = typer.Typer(no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(help="The id of a request.")]
+
+
+@app.command()
+def worker(
+    name: Annotated[
+        str | None, typer.Option(help="This worker's name, stable over its restarts.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics on this port.", min=1, max=65535)
+    ] = None,
+) -> None:
+    """Answer the requests that wait in the queue until stopped.
+
+    Example: bellwether worker --name worker-1
+    """
+    with edge():
+        import socket
+
+        from bellwether import telemetry
+        from bellwether.cli.frame import patiently
+        from bellwether.inference.service import PredictionService
+        from bellwether.pipelines.requests import Worker
+
+        chosen = settings()
+        telemetry.configure(chosen.log_format)
+        if metrics_port is not None:
+            telemetry.serve_metrics(metrics_port, chosen.host)
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: stopped.set())
+        with patiently(stopped) as wired:
+            service = PredictionService(wired.ports)
+            consumer = name or socket.gethostname()
+            work = Worker(service, wired.ports, consumer, chosen.queue_attempts)
+            refresher = threading.Thread(
+                target=_refresh, args=(service, stopped, chosen.refresh_s), daemon=True
+            )
+            refresher.start()
+            say(f"working as {consumer}")
+            answered = work.run(stopped.is_set)
+            refresher.join()
+            say(f"stopped; {answered} requests answered")
+
+
+def _refresh(service: Any, stopped: threading.Event, every_s: float) -> None:
+    from bellwether.core.errors import BellwetherError
+    from bellwether.telemetry import get_logger
+
+    while not stopped.wait(every_s):
+        try:
+            service.refresh()
+        except BellwetherError as error:
+            get_logger(__name__).warning("refresh_failed", why=str(error))
+
+
+@requests.command("list")
+def requests_list(
+    limit: Annotated[int, typer.Option(min=1, help="Dead letters to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Count the requests that wait, and show those that were given up.
+
+    Example: bellwether requests list --json
+    """
+    with edge(as_json=as_json), ports() as wired:
+        from dataclasses import asdict
+
+        from bellwether.core.errors import MissingRecord
+
+        queue = wired.ports.queue
+        if queue is None:
+            raise MissingRecord("request queue", "this process", "redis_url = redis://...")
+        counts, letters = queue.counts(), queue.dead(limit=limit)
+        if as_json:
+            rows = [asdict(x) | {"body": x.body.decode(errors="replace")} for x in letters]
+            tell({**asdict(counts), "dead_letters": rows})
+            return
+        say(f"{counts.waiting} wait, {counts.taken} are being worked on, {counts.dead} are dead")
+        for letter in letters:
+            say(f"  {letter.request_id}  {letter.died_at:%Y-%m-%d %H:%M:%S}  {letter.why}")
+
+
+@requests.command("revive")
+def requests_revive(request_id: Id) -> None:
+    """Put a dead letter back into the queue.
+
+    Example: bellwether requests revive 0190b1f0-6a3c-7d2e-9c41-2f6f0c9b7a10
+    """
+    with edge(), ports() as wired:
+        from bellwether.core.errors import MissingRecord
+
+        queue = wired.ports.queue
+        if queue is None or not queue.revive(request_id):
+            raise MissingRecord("dead letter", request_id, "bellwether requests list")
+        say(f"{request_id} waits again")

@@ -1,0 +1,103 @@
+"""Where the newest features of a symbol come from, and how old they are."""
+
+import asyncio
+from contextlib import suppress
+from datetime import date, datetime
+from time import perf_counter
+
+import numpy as np
+
+from bellwether.core.errors import MissingRecord, Unavailable
+from bellwether.core.ports import Ports
+from bellwether.core.types import FeatureVector
+from bellwether.features.catalog import FeatureView
+from bellwether.features.history import as_known
+from bellwether.inference.catalogue import Catalogue, newer
+from bellwether.telemetry import FEATURE_READS, STAGE_SECONDS
+
+STORE_AWAY = "online_store_away"
+_FROM_MEMORY = FEATURE_READS.labels("memory")
+_FEATURES = STAGE_SECONDS.labels("features")
+
+
+class Vectors:
+    """Finds vectors of one view: in memory, online, as materialised, or computed from the bars."""
+
+    def __init__(self, ports: Ports, view: FeatureView) -> None:
+        self._ports = ports
+        self._view = view
+        self._ages: tuple[datetime | None, date | None] = (None, None)
+
+    async def newest(
+        self, symbol: str, catalogue: Catalogue
+    ) -> tuple[FeatureVector, tuple[str, ...]]:
+        """Return the newest vector that can be had now, and what was missing on the way.
+
+        Memory first, then the online store, then what the last materialisation left in this
+        process, then the bars themselves.
+        """
+        online, view = self._ports.online, self._view.version
+        held = online.held(symbol, view)
+        if held is not None:
+            _FROM_MEMORY.inc()
+            return held, () if online.away() is None else (STORE_AWAY,)
+        missing: tuple[str, ...] = ()
+        begun = perf_counter()
+        try:
+            found = await online.fetch(symbol, view)
+        except Unavailable:
+            found, missing = None, (STORE_AWAY,)
+        kept = catalogue.vectors.get(symbol)
+        if kept is not None and (found is None or newer(kept, found)):
+            FEATURE_READS.labels("lake").inc()
+            found = kept
+            if not missing:
+                await asyncio.to_thread(self._give, kept)
+        elif found is not None:
+            FEATURE_READS.labels("store").inc()
+        else:
+            FEATURE_READS.labels("computed").inc()
+            found = await asyncio.to_thread(self._computed, symbol)
+            missing = (*missing, "features_computed_on_request")
+        _FEATURES.observe(perf_counter() - begun)
+        return found, missing
+
+    def _computed(self, symbol: str) -> FeatureVector:
+        """Compute the newest vector from the bars, and give it to the online store."""
+        bars = self._ports.lake.bars([symbol])
+        watermark = bars["ingested_at"].max()
+        if not isinstance(watermark, datetime):
+            raise MissingRecord("bar", symbol, "bellwether ingest")
+        frame = as_known(self._view, bars, self._ports.calendar, self._ports.clock.now())
+        last = frame.tail(1)
+        values = np.ascontiguousarray(last.select(self._view.columns).to_numpy()[0], dtype="<f8")
+        computed = FeatureVector(
+            symbol,
+            last["session"][0],
+            self._view.version,
+            watermark,
+            values.tobytes(),
+            last["last_close"][0],
+        )
+        self._give(computed)
+        return computed
+
+    def _give(self, vector: FeatureVector) -> None:
+        with suppress(Unavailable):
+            self._ports.online.put([vector])
+
+    def age(self, session: date) -> int:
+        """Return how many closed sessions `session` lies behind the clock."""
+        now = self._ports.clock.now()
+        if (
+            self._ages[0] is None
+            or (now - self._ages[0]).total_seconds() > 1
+            or now < self._ages[0]
+        ):
+            self._ages = (now, self._ports.calendar.last_closed(now))
+        newest = self._ages[1]
+        return (
+            0
+            if newest is None or newest <= session
+            else self._ports.calendar.distance(session, newest)
+        )

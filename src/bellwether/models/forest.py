@@ -1,0 +1,70 @@
+"""Random forests by scikit-learn."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bellwether.models.base import Column, Matrix
+from bellwether.models.tree_form import Forest, Tree
+from bellwether.models.trees import TreeModel
+
+
+class RandomForest(TreeModel):
+    """scikit-learn's random forests, deterministic by seed.
+
+    Daily returns are nearly noise: a hundred shallow trees, each on a third of the rows and each
+    split on a few features drawn afresh, are averaged, and no leaf speaks for less than 100 rows.
+    """
+
+    name = "random_forest"
+    logistic = False
+
+    def __init__(
+        self, *, seed: int = 0, n_trees: int = 100, threads: int = 1, min_rows_per_leaf: int = 100
+    ) -> None:
+        self._params: dict[str, Any] = {
+            "n_estimators": n_trees,
+            "max_depth": 4,
+            "min_samples_leaf": min_rows_per_leaf,
+            "max_features": "sqrt",
+            "random_state": seed,
+            "n_jobs": threads,
+        }
+
+    def grow_returns(self, X: Matrix, y: Column) -> Forest:
+        """Average trees of the log return."""
+        from sklearn.ensemble import RandomForestRegressor
+
+        return self._grow(RandomForestRegressor(**self._params), X, y)
+
+    def grow_direction(self, X: Matrix, up: npt.NDArray[np.bool_]) -> Forest:
+        """Average trees of the direction."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        return self._grow(RandomForestClassifier(**self._params), X, up)
+
+    @staticmethod
+    def _grow(model: Any, X: Matrix, target: npt.NDArray[Any]) -> Forest:
+        third = (len(X) + 2) // 3
+        writeable = np.require(X, requirements="W")  # scikit-learn refuses others that miss values
+        return neutral(model.set_params(max_samples=third).fit(writeable, target))
+
+
+def neutral(model: Any) -> Forest:
+    """Turn a scikit-learn forest into the neutral form: a regressor, or a classifier of two classes.
+
+    A leaf says its share of the average: its mean, or how often the second class came.
+    """
+    grown = [estimator.tree_ for estimator in model.estimators_]
+    return Forest.of(
+        Tree.of(
+            (one.children_left, one.children_right),
+            feature=one.feature,
+            threshold=one.threshold,
+            missing_left=one.missing_go_to_left,
+            value=one.value[:, 0, -1] / len(grown),
+            cover=one.weighted_n_node_samples,
+        )
+        for one in grown
+    )
