@@ -50,6 +50,7 @@ lock: $(UV) ## resolve afresh and export the hashed locks
 	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build -o requirements/core.txt
 	@$(UV) export --quiet --no-header --no-emit-project --group build --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group servers -o requirements/servers.txt
+	@$(UV) export --quiet --no-header --no-emit-project --only-group mlflow-server -o requirements/mlflow.txt
 
 clean: ## remove what make built; BELLWETHER_HOME stays
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist benchmarks/out

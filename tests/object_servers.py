@@ -8,9 +8,11 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.servers import Postgres, Server, free_port
@@ -168,3 +170,49 @@ def _fail(caller: socket.socket, how: str) -> None:
         caller.close()
     except OSError:
         return  # the caller went first
+
+
+@contextmanager
+def lossy(server: S3, loses: Callable[[str, str], bool], *, delivered: bool) -> Iterator[str]:
+    """Stand before `server` and cut off the requests that `loses(method, path)` names.
+
+    With `delivered` the server has done what was asked, and only its answer is lost.
+    """
+
+    class Passing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65_537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            lost = loses(self.command, self.path)
+            if delivered or not lost:
+                behind = HTTPConnection("127.0.0.1", server.port)
+                behind.request(self.command, self.path, body, dict(self.headers))
+                answer = behind.getresponse()
+                content = answer.read()
+                behind.close()
+            if lost:
+                self.close_connection = True
+                return
+            self.send_response_only(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    front = ThreadingHTTPServer(("127.0.0.1", 0), Passing)
+    front.daemon_threads = True
+    thread = threading.Thread(target=front.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{front.server_port}"
+    finally:
+        front.shutdown()
+        front.server_close()

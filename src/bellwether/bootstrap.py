@@ -1,5 +1,6 @@
 """The wiring: settings in, ports out. The only place that sees the adapters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +30,12 @@ class Wired:
     """The ports, and how to let go of what they hold."""
 
     ports: Ports
+    ends: tuple[Callable[[], None], ...]
 
     def close(self) -> None:
         """Write what waits, and let go of connections and threads."""
-        self.ports.log.close()
-        self.ports.online.close()
+        for end in self.ends:
+            end()
 
 
 def bootstrap(settings: Settings) -> Wired:
@@ -70,7 +72,7 @@ def bootstrap(settings: Settings) -> Wired:
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),
         sentiment=LexiconScorer(),
     )
-    return Wired(ports)
+    return Wired(ports, (ports.log.close, ports.online.close, engine.dispose))
 
 
 def _releases(settings: Settings) -> ReleaseStore:

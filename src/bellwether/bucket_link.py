@@ -91,7 +91,8 @@ class BucketLink:
     def __init__(self, store: str, url: str, errors: tuple[type[Exception], ...]) -> None:
         self._store = store
         self._errors = errors
-        self._breaker = Breaker(store, (_Away,)) if is_remote(url) else None
+        # one failure is enough: the library has tried for seconds before it told of it
+        self._breaker = Breaker(store, (_Away,), fail_max=1) if is_remote(url) else None
 
     @contextmanager
     def guard(self) -> Iterator[None]:

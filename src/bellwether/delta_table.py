@@ -13,7 +13,7 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
-from bellwether.bucket_link import BucketLink, away, for_delta, for_polars, is_remote
+from bellwether.bucket_link import BucketLink, for_delta, for_polars, is_remote
 from bellwether.core.errors import StorageError
 
 TRIES = 20
@@ -69,8 +69,6 @@ class DeltaTables:
                 try:
                     return attempt()
                 except (CommitFailedError, DeltaProtocolError) as error:
-                    if away(error):
-                        raise
                     conflict: DeltaError = error
                 except DeltaError as error:
                     if "already exists" not in str(error):

@@ -135,6 +135,16 @@ def test_many_left_behind_are_all_found(make: Make) -> None:
     assert {request.deliveries for request in found} >= {2}
 
 
+def test_what_was_left_behind_is_found_behind_what_is_worked_on(make: Make) -> None:
+    queue = make(visibility_s=0.5)
+    for i in range(41):
+        queue.submit(f"r{i:02}", b"")
+    queue.take("died", 41, 0)
+    until(lambda: queue.take("busy", 40, 0))
+
+    assert ids(queue.take("b", 1, 0)) == ["r40"]
+
+
 def test_who_waits_is_given_what_comes(make: Make) -> None:
     queue = make()
     found: list[QueuedRequest] = []

@@ -129,7 +129,11 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "bellwether", "serve", "--port", "0"]
-    environment = {"BELLWETHER_HOME": str(home), "BELLWETHER_LOG_FORMAT": "json"}
+    environment = {
+        "BELLWETHER_HOME": str(home),
+        "BELLWETHER_LOG_FORMAT": "json",
+        "PYTHONUNBUFFERED": "",
+    }
     with running([*command, "--server-workers", str(WORKERS)], environment, home / "log") as found:
         yield found
         found.process.send_signal(signal.SIGTERM)
@@ -206,7 +210,7 @@ def test_a_killed_worker_is_replaced_and_no_count_goes_back(server: Server) -> N
 
 
 def test_each_line_of_a_request_names_it_and_its_process(server: Server) -> None:
-    ids = [f"wanted-{n}" for n in range(60)]
+    ids = [f"wanted-{n}" for n in range(30)]
     for name in ids:  # a connection each, so that several workers take part
         httpx.post(
             f"{server.address}/predict", json={"symbol": "NOPE"}, headers={"x-request-id": name}

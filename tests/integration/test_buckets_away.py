@@ -11,19 +11,22 @@ from pathlib import Path
 import polars as pl
 import pytest
 from tests import object_servers
-from tests.object_servers import S3, failing_server
+from tests.object_servers import S3, failing_server, lossy
 from tests.servers import free_port
 from tests.waiting import until
 
 from bellwether.bucket_link import TIMEOUT_S
 from bellwether.core.errors import StorageError, Unavailable
+from bellwether.core.ports import SourceQuery
 from bellwether.featurestore.offline import DeltaFeatureStore
 from bellwether.lake.delta import DeltaLake
 from bellwether.registry.folder import FolderReleases
 from bellwether.registry.objects import ObjectReleases
 from bellwether.settings import Settings
+from bellwether.sources.sample import SampleSource
 
 NOW = datetime(2024, 1, 10, tzinfo=UTC)
+BARS = SampleSource().read(SourceQuery(symbols=("IBM",)), NOW).bars.tail(100)
 SECRET = "kept-out-of-messages"  # noqa: S105 - of no server
 PATIENCE_S = TIMEOUT_S + 1.5
 FRAME = pl.DataFrame(
@@ -92,6 +95,14 @@ def within(seconds: float) -> Iterator[None]:
     assert time.monotonic() - begun < seconds
 
 
+def answers(call: Call) -> bool:
+    try:
+        call()
+    except Unavailable:
+        return False
+    return True
+
+
 def test_a_refused_connection_is_told_within_three_seconds(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}"
 
@@ -136,9 +147,8 @@ def test_silence_ends_at_the_deadline(tmp_path: Path) -> None:
 
 def test_a_server_that_is_away_is_asked_seldom() -> None:
     lake = DeltaLake("s3://lake/x", options(f"http://127.0.0.1:{free_port()}"))
-    for _ in range(3):
-        with pytest.raises(Unavailable):
-            lake.watermark()
+    with pytest.raises(Unavailable):
+        lake.watermark()
 
     with within(0.05), pytest.raises(Unavailable, match="does not answer"):
         lake.watermark()
@@ -154,6 +164,7 @@ def test_a_frozen_bucket_thaws(s3: S3) -> None:
     finally:
         s3.resume()
 
+    until(lambda: answers(lambda: features.latest("v@1", NOW)), "the breaker to close", 10)
     assert features.write(FRAME, "v@1", NOW) == 0
     assert len(features.latest("v@1", NOW)) == 1
 
@@ -187,13 +198,8 @@ def test_the_same_store_goes_on_when_the_server_is_back(tmp_path: Path) -> None:
         server.start()
         server.fresh(bucket.removeprefix("s3://"))
 
-        def again() -> bool:
-            try:
-                return releases.ids() == []
-            except Unavailable:
-                return False
-
-        until(again, "the breaker to close", 10)
+        until(lambda: answers(releases.ids), "the breaker to close", 10)
+        assert releases.ids() == []
 
 
 def test_a_copy_that_was_tampered_with_is_fetched_anew(s3: S3, tmp_path: Path) -> None:
@@ -217,3 +223,58 @@ def test_a_copy_that_cannot_be_kept_does_not_matter(s3: S3, tmp_path: Path) -> N
     found = ObjectReleases(bucket, s3.options, FolderReleases(blocked)).load(release)
 
     assert found.files == {"a": b"1"}
+
+
+def of_a_commit(method: str, path: str) -> bool:
+    return method == "PUT" and "/_delta_log/" in path
+
+
+def test_a_commit_that_does_not_arrive_is_told_as_away_and_can_be_repeated(s3: S3) -> None:
+    bucket = s3.fresh()
+    DeltaLake(bucket, s3.options).append_bars(BARS.head(1), NOW)
+    with lossy(s3, of_a_commit, delivered=False) as address:
+        lake = DeltaLake(bucket, options(address))
+        with within(PATIENCE_S), pytest.raises(Unavailable, match="lake"):
+            lake.append_bars(BARS, NOW)
+
+    again = DeltaLake(bucket, s3.options).append_bars(BARS, NOW)
+
+    assert (again.added, again.unchanged) == (99, 1)
+
+
+def test_a_commit_whose_answer_was_lost_is_made_once(s3: S3) -> None:
+    bucket, lost = s3.fresh(), list[str]()
+
+    def first_of_each(method: str, path: str) -> bool:
+        """Lose the answer to the first attempt at each commit."""
+        if not of_a_commit(method, path) or path in lost:
+            return False
+        lost.append(path)
+        return True
+
+    with lossy(s3, first_of_each, delivered=True) as address:
+        DeltaLake(bucket, options(address)).append_bars(BARS, NOW)
+        DeltaFeatureStore(bucket, options(address)).write(FRAME, "v@1", NOW)
+
+    kept = DeltaLake(bucket, s3.options)
+    assert len(lost) >= 4
+    assert kept.bars().height == BARS.height
+    assert kept.append_bars(BARS, NOW).unchanged == BARS.height
+    assert DeltaFeatureStore(bucket, s3.options).history("ABC", "v@1", NOW).height == 1
+
+
+def test_a_release_is_there_only_when_all_of_it_is(s3: S3, tmp_path: Path) -> None:
+    bucket, files = s3.fresh(), {"a": b"1", "b": b"2", "c": b"3"}
+
+    def of_the_last(method: str, path: str) -> bool:
+        return method == "PUT" and path.endswith("/c")
+
+    with lossy(s3, of_the_last, delivered=False) as address:
+        broken = ObjectReleases(bucket, options(address), FolderReleases(tmp_path / "1"))
+        with pytest.raises(Unavailable, match="releases"):
+            broken.save(files, {})
+    seen = ObjectReleases(bucket, s3.options, FolderReleases(tmp_path / "2"))
+
+    assert seen.ids() == []
+    assert seen.load(seen.save(files, {})).files == files
+    assert len(seen.ids()) == 1

@@ -233,6 +233,26 @@ def test_what_a_worker_starts_does_not_write_over_its_numbers(tmp_path: Path) ->
 SETTINGS = Settings(database_url="postgresql://us:hunt%21er@db/x", s3_secret_key='k3y"s')  # noqa: S106
 
 
+@pytest.mark.parametrize(
+    ("setting", "address", "hidden"),
+    [
+        ("database_url", "postgresql+psycopg://user:p%40ss@host/name", {"p%40ss", "p@ss"}),
+        ("database_url", "postgresql://host/name?user=u&password=a%21b", {"a%21b", "a!b"}),
+        ("database_url", "sqlite:////tmp/file.db", set()),
+        ("redis_url", "rediss://:word@host:6379/0", {"word"}),
+        ("mlflow_uri", "https://user:word@host", {"word"}),
+        ("database_url", "postgresql://[broken:word@host", {"postgresql://[broken:word@host"}),
+        ("s3_access_key", "AKIA", {"AKIA"}),
+        ("s3_secret_key", "abc/def", {"abc/def"}),
+    ],
+)
+def test_settings_say_what_must_not_be_shown(setting: str, address: str, hidden: set[str]) -> None:
+    told = set(Settings(**{setting: address}).secrets)
+
+    assert hidden <= told
+    assert bool(told) == bool(hidden)
+
+
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Catch the log of the process, as JSON lines without these secrets."""

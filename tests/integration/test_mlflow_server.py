@@ -24,7 +24,7 @@ from bellwether.core.ports import ReleaseRow, RunRow
 from bellwether.core.types import ReleaseFiles
 from bellwether.pipelines import mirror as use
 from bellwether.registry.mlflow_mirror import CLAIM_TAG, RUN_TAG, MlflowMirror
-from bellwether.settings import Settings
+from bellwether.settings import Settings, child_environment
 
 BEGUN = datetime(2024, 1, 10, 21, tzinfo=UTC)
 SYMBOLS = [f"SYM{i}" for i in range(2500)]
@@ -166,7 +166,16 @@ def test_a_release_of_two_runs_is_one_version(tracker: MlflowMirror) -> None:
     assert len(versions(tracker.uri, release)) == 1
 
 
-@pytest.mark.parametrize("stop", ["outcome", "manifest", "finished_at"])
+@pytest.mark.parametrize(
+    ("tracker", "stop"),
+    [
+        ("file", "manifest"),
+        ("server", "outcome"),
+        ("server", "manifest"),
+        ("server", "finished_at"),
+    ],
+    indirect=["tracker"],
+)
 def test_a_mirror_that_was_killed_is_completed(
     tracker: MlflowMirror, folder: Path, tmp_path: Path, stop: str
 ) -> None:
@@ -275,24 +284,41 @@ def test_runs_wait_while_the_server_is_frozen_and_follow_when_it_is_back(
     assert use.run(wired.ports).mirrored == ()
 
 
-def test_a_run_that_is_refused_does_not_hold_up_the_others(wired: Wired) -> None:
-    refused, fine = train_something(wired), train_something(wired)
-    for path in (wired.ports.releases, refused):
-        assert path is not None
-    spoiled = next(r for r in wired.ports.ledger.releases() if r.run_id == refused.run_id)
-    card = wired.ports.releases.load(spoiled.release_id).release_id
-    home = next(
-        p
-        for p in Path(str(wired.ports.tracker._artifacts)).parent.glob("releases/*")
-        if p.name == card
-    )  # type: ignore[attr-defined]
-    (home / "card.md").write_text("another")
+def test_a_run_whose_release_is_spoiled_does_not_hold_up_the_others(
+    wired: Wired, tmp_path: Path
+) -> None:
+    refused = train_something(wired)
+    (release,) = wired.ports.releases.ids()
+    (tmp_path / "releases" / release / "card.md").write_text("another")
+    fine = train_something(wired)
 
     report = use.run(wired.ports)
 
     assert report.mirrored == (fine.run_id,)
     assert report.waiting == 1
     assert refused.run_id in str(report.why)
+
+
+def test_the_command_says_how_many_wait(
+    wired: Wired, mlflow_server: Mlflow, tmp_path: Path
+) -> None:
+    run = train_something(wired)
+
+    def mirror(uri: str) -> tuple[int, dict[str, Any]]:
+        told = {"BELLWETHER_HOME": str(tmp_path), "BELLWETHER_MLFLOW_URI": uri}
+        command = [sys.executable, "-m", "bellwether", "mirror", "--json"]
+        done = subprocess.run(
+            command, env=child_environment(told), capture_output=True, text=True, check=False
+        )
+        return done.returncode, json.loads(done.stdout)
+
+    away = mirror(f"http://127.0.0.1:{free_port()}")
+    back = mirror(mlflow_server.url)
+
+    assert away[0] == 1
+    assert (away[1]["mirrored"], away[1]["waiting"]) == ([], 1)
+    assert "does not answer" in away[1]["why"]
+    assert back == (0, {"mirrored": [run.run_id], "waiting": 0, "why": None})
 
 
 def test_the_server_dies_in_the_middle_and_the_run_is_completed_later(
@@ -372,3 +398,10 @@ def test_a_file_is_never_away(tmp_path: Path) -> None:
 
     assert not tracker.remote
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database" * 100)
+
+    with pytest.raises(StorageError, match="not a database"):
+        MlflowMirror(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path)).mirror(a_run(), [])

@@ -91,6 +91,7 @@ def bus(link: RedisLink) -> Iterator[RedisBus]:
 
 
 def test_vectors_lie_on_all_nodes_and_are_read_together(link: RedisLink, bus: RedisBus) -> None:
+    link.ping()
     store = RedisOnlineStore(link, bus, FixedClock(NOW))
     vectors = [replace(ONE, symbol=f"S{i}") for i in range(1500)]
     names = [v.symbol for v in vectors]

@@ -334,7 +334,31 @@ def test_name_password_and_database_of_the_address_are_used(
     client.acl_deluser("reader")
 
 
-@pytest.mark.parametrize("url", ["", "http://x", "redis://h:notaport/0", "127.0.0.1:6379"])
-def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://x",
+        "redis://h:notaport/0",
+        "127.0.0.1:6379",
+        "redis://h/0?decode_responses=true",
+        "redis://h/0?socket_timeout=60",
+        "redis://h/0?max_connections=many",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(ConfigError, match="redis_url"):
         RedisLink(url)
+
+
+@pytest.mark.parametrize("url", ["redis://h/1", "unix:///tmp/redis"])
+def test_a_cluster_has_one_database_and_no_socket_file(url: str) -> None:
+    with pytest.raises(ConfigError, match="cluster"):
+        RedisLink(url, cluster=True)
+
+
+def test_a_sign_of_life_is_given_or_missed(link: RedisLink) -> None:
+    link.ping()
+
+    with pytest.raises(Unavailable):
+        RedisLink("redis://127.0.0.1:1").ping()

@@ -6,7 +6,6 @@ each worker lies a link, a pair of sockets: over it a worker says that it is rea
 tells either side that the other one is gone, however it went.
 """
 
-import math
 import os
 import selectors
 import shutil
@@ -28,8 +27,6 @@ from bellwether.telemetry import WORKER_RESTARTS, get_logger, shared
 READY = b"ready\n"
 SHARED_FILES = "PROMETHEUS_MULTIPROC_DIR"
 
-START_S = 120.0
-"""Seconds a worker has to become ready."""
 END_S = GRACE_S + 5.0
 """Seconds a worker has to end: what uvicorn gives to requests, and a little to write the rest."""
 STEADY_S = 60.0
@@ -37,6 +34,7 @@ STEADY_S = 60.0
 CLOSE_S = 2.0
 """Seconds between the end of a worker's link and its own."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 30.0
+_SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
 class Worker:
@@ -71,7 +69,6 @@ class _Running:
     process: "subprocess.Popen[bytes]"
     link: socket.socket
     since: float
-    ready_by: float
     ready: bool = False
 
 
@@ -169,36 +166,40 @@ class Supervisor:
         self._signals += 1
 
     def _fill(self) -> None:
-        """Start a worker in each empty place that is due, and kill those that never get ready."""
+        """Start a worker in each empty place that is due."""
         now = monotonic()
         for place in self._places:
             if place.holder is None and place.due <= now:
-                place.holder = self._start(place)
-            elif place.holder and place.holder.ready_by <= now:
-                self._log.error("worker_not_ready", worker=place.number, after_s=START_S)
-                place.holder.ready_by = math.inf
-                place.holder.process.kill()
+                try:
+                    place.holder = self._start(place)
+                except OSError as error:  # no memory or no process left: the others go on
+                    self._log.error("worker_cannot_start", worker=place.number, why=str(error))
+                    place.due = now + LONGEST_WAIT_S
 
     def _start(self, place: _Place) -> _Running:
         ours, theirs = socket.socketpair()
         numbers = (self._listener.fileno(), theirs.fileno())
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            self._command(*numbers),
-            env={**self._environment, SHARED_FILES: str(place.folder)},
-            pass_fds=numbers,
-            process_group=0,  # Ctrl-C is ours to pass on, once
-        )
-        theirs.close()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                self._command(*numbers),
+                env={**self._environment, SHARED_FILES: str(place.folder)},
+                pass_fds=numbers,
+                process_group=0,  # Ctrl-C is ours to pass on, once
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._selector.register(ours, selectors.EVENT_READ, place)
-        now = monotonic()
-        return _Running(process, ours, now, now + START_S)
+        return _Running(process, ours, monotonic())
 
-    def _patience(self) -> float:
-        """Return the seconds until something has to be done unasked."""
-        moments = [p.holder.ready_by if p.holder else p.due for p in self._places]
-        return max(0.0, min(START_S, *(moment - monotonic() for moment in moments)))
+    def _patience(self) -> float | None:
+        """Return the seconds until a place has to be filled; None while none is empty."""
+        due = [place.due for place in self._places if place.holder is None]
+        return max(0.0, min(due) - monotonic()) if due else None
 
-    def _turn(self, wait_s: float) -> None:
+    def _turn(self, wait_s: float | None) -> None:
         """Wait for news of workers or for a signal, and act on them."""
         for key, _ in self._selector.select(wait_s):
             place: _Place | None = key.data
@@ -207,7 +208,7 @@ class Supervisor:
             elif place.holder is None:
                 continue
             elif self._told(place.holder):
-                place.holder.ready, place.holder.ready_by = True, math.inf
+                place.holder.ready = True
                 self._log.info("worker_ready", worker=place.number)
                 self._tell_restarts(place.holder)
             else:
@@ -238,7 +239,7 @@ class Supervisor:
             "worker_died",
             worker=place.number,
             worker_pid=dead.process.pid,
-            why=signal.Signals(-status).name if status < 0 else f"exit status {status}",
+            why=_SIGNALS.get(-status, f"exit status {status}"),
             ran_s=round(now - dead.since, 3),
             replaced_in_s=wait_s,
         )

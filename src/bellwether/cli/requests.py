@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -33,6 +33,7 @@ def worker(
 
         from bellwether import telemetry
         from bellwether.cli.frame import patiently
+        from bellwether.inference.keeping import kept_fresh
         from bellwether.inference.service import PredictionService
         from bellwether.pipelines.requests import Worker
 
@@ -47,25 +48,10 @@ def worker(
             service = PredictionService(wired.ports)
             consumer = name or socket.gethostname()
             work = Worker(service, wired.ports, consumer, chosen.queue_attempts)
-            refresher = threading.Thread(
-                target=_refresh, args=(service, stopped, chosen.refresh_s), daemon=True
-            )
-            refresher.start()
             say(f"working as {consumer}")
-            answered = work.run(stopped.is_set)
-            refresher.join()
+            with kept_fresh(service, chosen.refresh_s):
+                answered = work.run(stopped.is_set)
             say(f"stopped; {answered} requests answered")
-
-
-def _refresh(service: Any, stopped: threading.Event, every_s: float) -> None:
-    from bellwether.core.errors import BellwetherError
-    from bellwether.telemetry import get_logger
-
-    while not stopped.wait(every_s):
-        try:
-            service.refresh()
-        except BellwetherError as error:
-            get_logger(__name__).warning("refresh_failed", why=str(error))
 
 
 @requests.command("list")

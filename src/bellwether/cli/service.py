@@ -2,7 +2,7 @@
 
 import os
 import sys
-import threading
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,8 +12,6 @@ from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, setting
 
 if TYPE_CHECKING:
     from bellwether.api.workers import Worker
-    from bellwether.bootstrap import Wired
-    from bellwether.core.ports import Ports
     from bellwether.settings import Settings
 
 app = typer.Typer()
@@ -22,7 +20,10 @@ metrics = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Host = Annotated[str | None, typer.Option(help="Address to bind.")]
 Port = Annotated[int | None, typer.Option(help="Port to bind.")]
-Workers = Annotated[int | None, typer.Option(help="Processes that answer on the one port.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes that answer on the one port; PostgreSQL is meant for many."),
+]
 Number = Annotated[int | None, typer.Option(hidden=True)]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
@@ -48,8 +49,7 @@ def serve(
             worker = Worker(fd, link)
         elif chosen.server_workers > 1:
             _supervise(chosen)
-        with ports(host=host, port=port) as wired:
-            _serve(wired, chosen, worker)
+        _serve(chosen, worker)
 
 
 @app.command()
@@ -68,21 +68,20 @@ def demo(
         from bellwether.pipelines import ingest, materialize, train
 
         chosen = settings(host=host, port=port)
-        with ports(host=host, port=port) as wired:
-            with progress_bar(silent=False) as progress:
-                say("1/3 Data: five stocks, 2000 to 2013, from an installed sample.")
-                config = ingest.IngestConfig("sample", SourceQuery())
-                _lines(ingest.run(config, wired.ports, progress).lines())
-                say("2/3 Features.")
-                _lines(materialize.run(wired.ports, progress).lines())
-                say("3/3 Models, each judged only on what came after its training.")
-                found = train.run(train.TrainConfig(workers=chosen.workers), wired.ports, progress)
-                _lines(found.lines())
-                print_table(found.outcome["table"])
-            if not once and chosen.server_workers == 1:
-                _serve(wired, chosen)
+        with ports(host=host, port=port) as wired, progress_bar(silent=False) as progress:
+            say("1/3 Data: five stocks, 2000 to 2013, from an installed sample.")
+            config = ingest.IngestConfig("sample", SourceQuery())
+            _lines(ingest.run(config, wired.ports, progress).lines())
+            say("2/3 Features.")
+            _lines(materialize.run(wired.ports, progress).lines())
+            say("3/3 Models, each judged only on what came after its training.")
+            found = train.run(train.TrainConfig(workers=chosen.workers), wired.ports, progress)
+            _lines(found.lines())
+            print_table(found.outcome["table"])
         if not once and chosen.server_workers > 1:
             _supervise(chosen)
+        if not once:
+            _serve(chosen)
 
 
 def _lines(lines: list[str]) -> None:
@@ -90,33 +89,34 @@ def _lines(lines: list[str]) -> None:
         say(f"    {line}")
 
 
-def _serve(wired: "Wired", chosen: "Settings", worker: "Worker | None" = None) -> None:
-    """Serve in this process: on a socket of its own, or as one of several workers."""
+def _serve(chosen: "Settings", worker: "Worker | None" = None) -> None:
+    """Serve in this process: on a socket of its own, or as one of several workers.
+
+    A database that is away does not keep the door shut: callers are told, until it is there.
+    """
     from bellwether import telemetry
     from bellwether.api.app import create_app
     from bellwether.api.server import serve as run
+    from bellwether.bootstrap import bootstrap
+    from bellwether.inference.keeping import kept_fresh, started
     from bellwether.inference.service import PredictionService
 
     telemetry.configure(chosen.log_format, secrets=chosen.secrets)
-    service = PredictionService(wired.ports)
-    stopped = threading.Event()
-    refresher = threading.Thread(
-        target=_refresh,
-        args=(service, _Record(wired.ports), stopped, chosen.refresh_s),
-        name="refresh",
-        daemon=True,
-    )
-    refresher.start()
     named = {name.strip() for name in chosen.allowed_hosts.split(",") if name.strip()}
-    app = create_app(service, allowed_hosts=LOOPBACK | {chosen.host} | named)
-    try:
+    with ExitStack() as stack:
+
+        def build() -> PredictionService:
+            wired = bootstrap(chosen)
+            stack.callback(wired.close)
+            return PredictionService(wired.ports)
+
+        service = stack.enter_context(started(build))
+        stack.enter_context(kept_fresh(service, chosen.refresh_s))
+        app = create_app(service, allowed_hosts=LOOPBACK | {chosen.host} | named)
         if worker is not None:
             worker.run(app)
         else:
             run(app, chosen.host, chosen.port, on_ready=lambda: _say_serving(chosen, chosen.port))
-    finally:
-        stopped.set()
-        refresher.join()
 
 
 def _supervise(chosen: "Settings") -> NoReturn:
@@ -144,48 +144,7 @@ def _supervise(chosen: "Settings") -> NoReturn:
 def _say_serving(chosen: "Settings", port: int) -> None:
     shown = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     say(f"serving on http://{shown}:{port}")
-
-
-class _Record:
-    """Puts what the platform's own record says into gauges, whichever process did the work."""
-
-    def __init__(self, ports: "Ports") -> None:
-        self._ports = ports
-        self._ingestions = 0
-
-    def measure(self) -> None:
-        """Look once; the quarantine only after an ingestion."""
-        from bellwether import telemetry
-
-        ledger = self._ports.ledger
-        told = ledger.ingestions()
-        if len(told) != self._ingestions:
-            telemetry.QUARANTINED_ROWS.set(self._ports.lake.quarantine().height)
-            self._ingestions = len(told)
-        changed = [row.watermark for row in told if row.added or row.revised]
-        if changed:
-            telemetry.LAKE_WATERMARK.set(max(changed).timestamp())
-        sessions = [row.last_session for row in told if row.last_session]
-        if sessions:
-            closed = self._ports.calendar.close_of(max(sessions))
-            telemetry.NEWEST_SESSION.set(closed.timestamp())
-        telemetry.MIRROR_PENDING.set(len(ledger.runs(unmirrored=True)))
-
-
-def _refresh(service: Any, record: _Record, stopped: threading.Event, every_s: float) -> None:
-    from bellwether.core.errors import BellwetherError
-    from bellwether.telemetry import get_logger
-
-    while True:
-        try:
-            service.refresh()
-            record.measure()
-        except BellwetherError as error:
-            get_logger(__name__).warning("refresh_failed", why=str(error))
-        except Exception:  # noqa: BLE001 - the unforeseen must not end all looks to come
-            get_logger(__name__).exception("refresh_failed")
-        if stopped.wait(every_s):
-            return
+    sys.stdout.flush()  # who waits for this line may read it through a pipe
 
 
 @app.command()

@@ -199,7 +199,7 @@ class EventBus(Protocol):
     def subscribe(
         self, topic: str, on_message: Callable[[bytes], None], on_link: Callable[[bool], None]
     ) -> None:
-        """Call `on_message` for each message from now on, from a thread of the bus.
+        """Call `on_message` for each message from now on, from the bus's thread or the publisher's.
 
         `on_link` is called with True each time listening begins and with False when the
         connection is lost: what was published before a True may have been missed.

@@ -6,6 +6,8 @@ for company: a lone reader leaves at once, and the busier it gets the fuller eac
 
 import asyncio
 from asyncio import AbstractEventLoop, Future
+from contextlib import suppress
+from functools import partial
 from time import perf_counter
 
 from bellwether.core.errors import StorageError, Unavailable
@@ -37,6 +39,7 @@ class ReadLane:
         self.loop: AbstractEventLoop = asyncio.get_running_loop()
         self.ended = False
         self._link = link
+        self._reader: Reader = link.reader()
         self._asked: Asked = {}
         self._since = 0.0
         self._idle: Future[None] | None = None
@@ -59,11 +62,10 @@ class ReadLane:
 
     def close(self) -> None:
         """End the lane, from any thread."""
-        if not self.loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and the lane ended with it
             self.loop.call_soon_threadsafe(self._task.cancel)
 
     async def _run(self) -> None:
-        reader = self._link.reader()
         out: Asked = {}
         try:
             while True:
@@ -71,47 +73,42 @@ class ReadLane:
                     self._idle = self.loop.create_future()
                     await self._idle
                 out, self._asked = self._asked, {}
-                await self._travel(reader, out)
+                await self._travel(out)
         finally:
             self.ended = True
-            _fail(out, Unavailable(SERVER, "the online store was closed"))
-            self._fail_waiting(Unavailable(SERVER, "the online store was closed"))
-            await reader.close()
+            for asked in (out, self._asked):
+                _fail(asked, Unavailable(SERVER, "the online store was closed"))
+            await self._reader.close()
 
-    async def _travel(self, reader: Reader, out: Asked) -> None:
+    async def _travel(self, out: Asked) -> None:
         began = perf_counter()
         try:
             with self._link.guard():
                 keys = [key_of(symbol, view) for symbol, view in out]
-                values = await reader.mget(keys, self._since + self._link.timeout_s)
-            self._deliver(out, values)
+                deadline = self._since + self._link.timeout_s
+                await self._reader.mget(keys, deadline, partial(_deliver, out))
+            ONLINE_READ_SYMBOLS.observe(len(out))
         except StorageError as error:
-            # Who asked meanwhile would only find out the same, one deadline later.
             _fail(out, error)
-            self._fail_waiting(error)
         except Exception as error:  # noqa: BLE001 - or all that wait would wait for ever
             _LOG.exception("online_store_read_failed")
             _fail(out, StorageError("online store", f"a read failed: {type(error).__name__}"))
         _SECONDS.observe(perf_counter() - began)
 
-    def _deliver(self, out: Asked, values: list[bytes | None]) -> None:
-        size = 0
-        for (key, waiting), raw in zip(out.items(), values, strict=True):
-            vector = None
-            if raw is not None:
-                size += len(raw)
-                vector = decode(raw, *key)
-                if vector is None:
-                    ONLINE_CORRUPT.inc()
-            for future in waiting:
-                if not future.done():
-                    future.set_result(vector)
-        ONLINE_READ_BYTES.inc(size)
-        ONLINE_READ_SYMBOLS.observe(len(out))
 
-    def _fail_waiting(self, error: StorageError) -> None:
-        asked, self._asked = self._asked, {}
-        _fail(asked, error)
+def _deliver(out: Asked, values: list[bytes | None]) -> None:
+    size = 0
+    for (key, waiting), raw in zip(out.items(), values, strict=True):
+        vector = None
+        if raw is not None:
+            size += len(raw)
+            vector = decode(raw, *key)
+            if vector is None:
+                ONLINE_CORRUPT.inc()
+        for future in waiting:
+            if not future.done():
+                future.set_result(vector)
+    ONLINE_READ_BYTES.inc(size)
 
 
 def _fail(asked: Asked, error: StorageError) -> None:

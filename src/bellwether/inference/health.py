@@ -1,5 +1,6 @@
 """How each part is: asked side by side, each with an end to the wait for its answer."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -29,6 +30,7 @@ class Health:
         self._clock = ports.clock
         self._checks = _checks(ports)
         self._open: dict[str, Future[Part]] = {}
+        self._asking = threading.Lock()
         self._askers = ThreadPoolExecutor(len(self._checks), thread_name_prefix="health")
 
     def report(self, catalogue: Catalogue) -> dict[str, object]:
@@ -43,17 +45,18 @@ class Health:
         return {"status": status, "components": parts, "degraded": [*self._clock.standing, *away]}
 
     def _asked(self) -> dict[str, Part]:
-        for name, check in self._checks.items():
-            if name not in self._open:
-                self._open[name] = self._askers.submit(_answer, check)
-        wait(self._open.values(), DEADLINE_S)
-        found = {}
-        for name in self._checks:
-            if self._open[name].done():
-                found[name] = self._open.pop(name).result()
-            else:
-                found[name] = _part(DOWN, f"no answer within {DEADLINE_S:g} s", DEADLINE_S)
-        return found
+        with self._asking:
+            self._open = {name: self._ask(name, check) for name, check in self._checks.items()}
+            asked = self._open
+        wait(asked.values(), DEADLINE_S)
+        silent = _part(DOWN, f"no answer within {DEADLINE_S:g} s", DEADLINE_S)
+        return {name: f.result() if f.done() else silent for name, f in asked.items()}
+
+    def _ask(self, name: str, check: Check) -> "Future[Part]":
+        known = self._open.get(name)
+        if known is not None and not known.done():
+            return known
+        return self._askers.submit(_answer, check)
 
 
 def _checks(ports: Ports) -> Mapping[str, Check]:

@@ -26,6 +26,7 @@ from bellwether.features.catalog import technical
 from bellwether.inference import feature_store, views
 from bellwether.inference.catalogue import Catalogue, read
 from bellwether.inference.forecast import Numbers, explanation, forecast
+from bellwether.inference.gauges import RecordGauges
 from bellwether.inference.health import Health
 from bellwether.inference.release import Served
 from bellwether.inference.vectors import Vectors
@@ -59,6 +60,7 @@ class PredictionService:
             zip(self._view.model_columns, self._view.model_positions, strict=True)
         )
         self._health = Health(ports)
+        self._gauges = RecordGauges(ports)
         self._vectors = Vectors(ports, self._view)
         self.catalogue: Catalogue = read(ports)
         self._measure()
@@ -80,6 +82,8 @@ class PredictionService:
                 raise
         REFRESHED_AT.set(self._ports.wall.now().timestamp())
         self._measure()
+        self._gauges.measure()
+        self.health()
 
     def _measure(self) -> None:
         SERVED_SYMBOLS.set(len({symbol for symbol, _ in self.catalogue.answering}))

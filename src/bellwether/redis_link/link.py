@@ -15,6 +15,7 @@ from typing import Any, cast
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
+from redis.connection import parse_url
 from redis.exceptions import (
     AskError,
     ChildDeadlockedError,
@@ -91,14 +92,25 @@ class RedisLink:
             "driver_info": None,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
-        try:
-            once = Retry(NoBackoff(), 1, (redis.ConnectionError,))
-            single = redis.Redis.from_url(
-                url, retry=once, health_check_interval=HEALTH_CHECK_S, **self._options
-            )
-        except (ValueError, redis.RedisError) as error:
-            raise ConfigError("redis_url", str(error)) from None
-        self._client: redis.Redis | None = None if cluster else single
+        _check(url, self._options, cluster=cluster)
+        self._client: redis.Redis | None = None if cluster else self._single()
+
+    def _single(self) -> redis.Redis:
+        once = Retry(NoBackoff(), 1, (redis.ConnectionError,))
+        return redis.Redis.from_url(
+            self._url, retry=once, health_check_interval=HEALTH_CHECK_S, **self._options
+        )
+
+    def ping(self) -> None:
+        """Ask for a sign of life.
+
+        Raises
+        ------
+        Unavailable
+            If there is none.
+        """
+        with self.guard():
+            self.client().ping()
 
     @contextmanager
     def guard(self) -> Iterator[None]:
@@ -166,3 +178,16 @@ class RedisLink:
         with suppress(*AWAY):
             if self._client is not None:
                 self._client.close()
+
+
+def _check(url: str, options: dict[str, Any], *, cluster: bool) -> None:
+    try:
+        told = parse_url(url)  # type: ignore[no-untyped-call]
+    except ValueError:  # whose text may quote a piece of a password
+        why = "it must be redis://, rediss:// or unix://, with percent-encoded names and passwords"
+        raise ConfigError("redis_url", why) from None
+    ours = sorted({*options, "retry", "health_check_interval"} & {*told})
+    if ours:
+        raise ConfigError("redis_url", f"{', '.join(ours)} cannot be chosen in the address")
+    if cluster and ("path" in told or told.get("db")):
+        raise ConfigError("redis_url", "a cluster has no socket file and only database 0")

@@ -18,14 +18,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 Values = list[bytes | None]
+Take = Callable[[Values], None]
 _MORE = object()
 
 
 class Reader(Protocol):
     """Reads many values in one round trip, on the event loop it was made on."""
 
-    async def mget(self, keys: Sequence[bytes], deadline: float) -> Values:
-        """Return the value of each key; `deadline` is an instant of the loop's clock."""
+    async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
+        """Hand the value of each key to `take`, once; `deadline` is an instant of the loop's clock.
+
+        `take` is called as soon as the values are there, before whoever awaits this is woken.
+        """
         ...
 
     async def close(self) -> None:
@@ -46,31 +50,29 @@ class NodeReader:
         self._connection: Any = None
         self._socket: _Socket | None = None
 
-    async def mget(self, keys: Sequence[bytes], deadline: float) -> Values:
-        """Return the value of each key; a connection found dead is replaced once."""
+    async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
+        """Hand the value of each key to `take`; a connection found dead is replaced once."""
         packed = hiredis.pack_command((b"MGET", *keys))  # type: ignore[arg-type]
         try:
-            return await self._ask(packed, deadline)
+            await self._ask(packed, deadline, take)
         except redis.ConnectionError:
-            return await self._ask(packed, deadline)
+            await self._ask(packed, deadline, take)
 
-    async def _ask(self, packed: bytes, deadline: float) -> Values:
+    async def _ask(self, packed: bytes, deadline: float, take: Take) -> None:
         socket = self._socket
         if socket is None or socket.dead:
             socket = await self._connect(deadline)
-        answer = socket.ask(packed)
+        answer = socket.ask(packed, take)
         timer = self._loop.call_at(deadline, socket.time_out, self._late)
         try:
-            values = await answer
+            refusal = await answer
         except BaseException:
-            # An answer that is never read would be taken for that of the next question.
-            socket.give_up(redis.ConnectionError("the question was dropped"))
+            socket.give_up()  # or the answer, come late, would be taken for the next one's
             raise
         finally:
             timer.cancel()
-        if isinstance(values, Exception):
-            raise values
-        return cast("Values", values)
+        if refusal is not None:
+            raise refusal
 
     async def _connect(self, deadline: float) -> "_Socket":
         await self.close()
@@ -98,13 +100,14 @@ class ClusterReader:
         self._client = aio.RedisCluster.from_url(url, **{**options, "retry": once})
         self._late = f"no answer within {timeout_s:g} s"
 
-    async def mget(self, keys: Sequence[bytes], deadline: float) -> Values:
-        """Return the value of each key."""
+    async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
+        """Hand the value of each key to `take`."""
         try:
             async with asyncio.timeout_at(deadline):
-                return list(await self._client.mget_nonatomic(list(keys)))
+                values = await self._client.mget_nonatomic(list(keys))
         except TimeoutError:
             raise redis.TimeoutError(self._late) from None
+        take(values)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -137,11 +140,13 @@ class _Socket(asyncio.Protocol):
         self._parser = hiredis.Reader(
             protocolError=redis.InvalidResponse, replyError=to_error, notEnoughData=_MORE
         )
-        self._answer: Future[object] | None = None
+        self._answer: Future[Exception | None] | None = None
+        self._take: Take = list
 
-    def ask(self, packed: bytes) -> "Future[object]":
-        """Send a question; an error that Redis answers is the future's value."""
+    def ask(self, packed: bytes, take: Take) -> "Future[Exception | None]":
+        """Send a question; the future's value is the error that Redis answers, if it is one."""
         self._answer = answer = self._loop.create_future()
+        self._take = take
         self._transport.write(packed)
         return answer
 
@@ -150,25 +155,31 @@ class _Socket(asyncio.Protocol):
         self._parser.feed(data)
         try:
             value = self._parser.gets()
-        except redis.InvalidResponse as error:
-            self.give_up(error)
-            return
-        answer = self._answer
-        if value is not _MORE and answer is not None and not answer.done():
-            answer.set_result(value)
+            answer = self._answer
+            if value is _MORE or answer is None or answer.done():
+                return
+            if isinstance(value, Exception):
+                answer.set_result(value)
+            else:
+                self._take(value)
+                answer.set_result(None)
+        except Exception as error:  # noqa: BLE001 - the loop would log it and nobody be told
+            self._fail(error)
+
+    def time_out(self, why: str) -> None:
+        """Let no more be waited for."""
+        self._fail(redis.TimeoutError(why))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
-        self.give_up(redis.ConnectionError(str(exc or "connection closed by the server")))
+        self.dead = True
+        self._fail(redis.ConnectionError(str(exc or "connection closed by the server")))
 
-    def time_out(self, why: str) -> None:
-        """Give up, unless the answer came at the last moment."""
-        if self._answer is not None and not self._answer.done():
-            self.give_up(redis.TimeoutError(why))
-
-    def give_up(self, error: Exception) -> None:
-        """Close the connection, and answer with `error` if there is no answer yet."""
+    def give_up(self) -> None:
+        """Close the connection; the next question needs another."""
         self.dead = True
         self._transport.abort()
+
+    def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)

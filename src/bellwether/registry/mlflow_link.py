@@ -36,6 +36,7 @@ def ping(uri: str) -> None:
     try:
         _knock(parts)
     except HTTPError as error:
+        error.close()
         if error.code >= BROKEN:
             raise Unavailable("mlflow", f"{_name(parts)} answers {error.code}") from error
     except (OSError, HTTPException) as error:

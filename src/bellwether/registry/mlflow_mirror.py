@@ -49,9 +49,9 @@ class MlflowMirror:
     Parameters
     ----------
     tracking_uri
-        sqlite:///path, or the http(s) address of a server.
+        sqlite:///path, the address of another database, or the http(s) address of a server.
     artifacts
-        Folder of the artifacts where there is no server; a server says itself where they go.
+        Folder of the artifacts beside a database; a server says itself where they go.
     """
 
     def __init__(self, tracking_uri: str, artifacts: str) -> None:
@@ -101,7 +101,8 @@ class MlflowMirror:
     def _experiment(self, client: Any) -> str:
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is None:
-            location = None if self.remote else self._artifacts
+            serves = self.uri.startswith(("http://", "https://"))  # a database keeps no artifacts
+            location = None if serves else self._artifacts
             with _unless("RESOURCE_ALREADY_EXISTS"):
                 client.create_experiment(EXPERIMENT, artifact_location=location)
             found = client.get_experiment_by_name(EXPERIMENT)
@@ -110,10 +111,11 @@ class MlflowMirror:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             why = _USER.sub("//", lines[0])
             kind = Unavailable if self.remote and _is_away(error) else StorageError

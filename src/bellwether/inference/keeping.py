@@ -1,7 +1,8 @@
-"""A service that is served before its stores are there."""
+"""Keeping a service up: before its servers are there, and after what it knows has aged."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bellwether.core.errors import BellwetherError, Unavailable
@@ -12,8 +13,9 @@ RETRY_S = 0.25
 RETRY_MOST_S = 2.0
 
 
-def start(build: Callable[[], Any]) -> Any:
-    """Return what `build` makes, or, while a server it needs is away, a stand-in that waits for it.
+@contextmanager
+def started(build: Callable[[], Any]) -> Iterator[Any]:
+    """Give what `build` makes, or, while a server it needs is away, a stand-in that waits for it.
 
     Parameters
     ----------
@@ -25,10 +27,41 @@ def start(build: Callable[[], Any]) -> Any:
     BellwetherError
         If `build` fails in a way that waiting does not mend.
     """
+    late = None
     try:
-        return build()
+        service = build()
     except Unavailable as error:
-        return LateService(build, error)
+        service = late = LateService(build, error)
+    try:
+        yield service
+    finally:
+        if late is not None:
+            late.close()
+
+
+@contextmanager
+def kept_fresh(service: Any, every_s: float) -> Iterator[None]:
+    """Refresh `service` in a thread, at once and then every `every_s` seconds."""
+    stopped = threading.Event()
+
+    def keep() -> None:
+        while True:
+            try:
+                service.refresh()
+            except BellwetherError as error:
+                get_logger(__name__).warning("refresh_failed", why=str(error))
+            except Exception:  # noqa: BLE001 - the unforeseen must not end all looks to come
+                get_logger(__name__).exception("refresh_failed")
+            if stopped.wait(every_s):
+                return
+
+    thread = threading.Thread(target=keep, name="refresh", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 class LateService:

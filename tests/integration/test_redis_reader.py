@@ -1,0 +1,118 @@
+"""The reader that shares the library's connections, against servers that misbehave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+
+import pytest
+import redis
+
+from bellwether.redis_link import Reader, RedisLink
+
+HELLO = b"%1\r\n$5\r\nproto\r\n:3\r\n"
+ANSWER = b"*2\r\n$3\r\none\r\n_\r\n"
+Pieces = Iterator[bytes | None]
+Act = Callable[[Reader], Awaitable[None]]
+
+
+def played(pieces: Pieces, act: Act) -> int:
+    """Let `act` read from a server that answers one piece a question; None hangs up.
+
+    Returns how many connections were made.
+    """
+    made: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.append(writer)
+        with suppress(ConnectionError):
+            while asked := await reader.read(65_536):
+                piece = HELLO if b"HELLO" in asked else next(pieces)
+                if piece is None:
+                    break
+                for i in range(len(piece)):
+                    writer.write(piece[i : i + 1])
+                    await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        reader = RedisLink(f"redis://127.0.0.1:{port}").reader()
+        await act(reader)
+        await reader.close()
+        server.close()
+        for writer in made:
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    asyncio.run(run())
+    return len(made)
+
+
+async def ask(reader: Reader, wait_s: float = 5.0) -> list[bytes | None]:
+    return await reader.mget([b"a", b"b"], asyncio.get_running_loop().time() + wait_s)
+
+
+def test_an_answer_in_pieces_is_put_together() -> None:
+    async def act(reader: Reader) -> None:
+        for _ in range(3):
+            assert await ask(reader) == [b"one", None]
+
+    assert played(iter([ANSWER] * 3), act) == 1
+
+
+def test_a_connection_that_is_cut_while_asked_is_replaced_once() -> None:
+    async def act(reader: Reader) -> None:
+        assert await ask(reader) == [b"one", None]
+        with pytest.raises(redis.ConnectionError):
+            await ask(reader)
+        assert await ask(reader) == [b"one", None]
+
+    assert played(iter([None, ANSWER, None, None, ANSWER]), act) == 4
+
+
+def test_an_answer_that_is_no_answer_ends_the_connection() -> None:
+    async def act(reader: Reader) -> None:
+        with pytest.raises(redis.InvalidResponse):
+            await ask(reader)
+        assert await ask(reader) == [b"one", None]
+
+    assert played(iter([b"HTTP/1.1 400 Bad Request\r\n", ANSWER]), act) == 2
+
+
+def test_a_refusal_is_raised_and_the_connection_goes_on() -> None:
+    async def act(reader: Reader) -> None:
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await ask(reader)
+        assert await ask(reader) == [b"one", None]
+
+    assert played(iter([b"-NOPERM you may not\r\n", ANSWER]), act) == 1
+
+
+def test_an_answer_cut_short_is_waited_for_until_the_deadline() -> None:
+    async def act(reader: Reader) -> None:
+        with pytest.raises(redis.TimeoutError):
+            await ask(reader, 0.1)
+        assert await ask(reader) == [b"one", None]
+
+    assert played(iter([ANSWER[:-2], ANSWER]), act) == 2
+
+
+def test_a_question_that_is_dropped_is_not_answered_by_the_next_answer() -> None:
+    out = asyncio.Event()
+
+    async def act(reader: Reader) -> None:
+        question = asyncio.create_task(ask(reader))
+        await out.wait()
+        question.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await question
+        assert await ask(reader) == [b"one", None]
+
+    def pieces() -> Pieces:
+        out.set()
+        yield b""
+        yield ANSWER
+
+    assert played(pieces(), act) == 2
