@@ -10,6 +10,8 @@ from contextlib import suppress
 from functools import partial
 from time import perf_counter
 
+import redis
+
 from bellwether.core.errors import StorageError, Unavailable
 from bellwether.core.types import FeatureVector
 from bellwether.featurestore.codec import decode, key_of
@@ -32,6 +34,9 @@ _SECONDS = ONLINE_READ_SECONDS.labels("fetch")
 class ReadLane:
     """One connection to Redis and one round trip at a time, for the running event loop.
 
+    While all is well a trip is two callbacks. The first trip, one that fails, and the one after
+    it are a task that goes through the breaker, connects, and asks once more.
+
     It ends with the loop, or when it is closed; whoever waits then is told.
     """
 
@@ -40,18 +45,24 @@ class ReadLane:
         self.ended = False
         self._link = link
         self._reader: Reader = link.reader()
+        self._well = False
+        self._busy = False
         self._asked: Asked = {}
         self._since = 0.0
-        self._idle: Future[None] | None = None
-        self._task = self.loop.create_task(self._run(), name="online store reads")
+        self._out: Asked = {}
+        self._deadline = 0.0
+        self._began = 0.0
+        self._careful: asyncio.Task[None] | None = None
+        self._task = self.loop.create_task(self._until_closed(), name="online store reads")
 
     def ask(self, symbol: str, view: str) -> "Future[FeatureVector | None]":
         """Return what will be the vector of `symbol`; call it on the lane's own loop."""
         asked = self._asked
         if not asked:
             self._since = self.loop.time()
-            if self._idle is not None and not self._idle.done():
-                self._idle.set_result(None)
+            if not self._busy:
+                self._busy = True
+                self.loop.call_soon(self._depart)  # with all who ask in this turn of the loop
         future: Future[FeatureVector | None] = self.loop.create_future()
         waiting = asked.get((symbol, view))
         if waiting is None:
@@ -65,35 +76,62 @@ class ReadLane:
         with suppress(RuntimeError):  # the loop is closed, and the lane ended with it
             self.loop.call_soon_threadsafe(self._task.cancel)
 
-    async def _run(self) -> None:
-        out: Asked = {}
+    async def _until_closed(self) -> None:
         try:
-            while True:
-                if not self._asked:
-                    self._idle = self.loop.create_future()
-                    await self._idle
-                out, self._asked = self._asked, {}
-                await self._travel(out)
+            await self.loop.create_future()
         finally:
             self.ended = True
-            for asked in (out, self._asked):
+            if self._careful is not None:
+                self._careful.cancel()
+            for asked in (self._out, self._asked):
                 _fail(asked, Unavailable(SERVER, "the online store was closed"))
             await self._reader.close()
 
-    async def _travel(self, out: Asked) -> None:
-        began = perf_counter()
+    def _depart(self) -> None:
+        self._out, self._asked = self._asked, {}
+        self._deadline = self._since + self._link.timeout_s
+        self._began = perf_counter()
+        if self._well and self._link.breaker.away is None:
+            keys = [key_of(symbol, view) for symbol, view in self._out]
+            if self._reader.start(keys, self._deadline, self._arrive, self._stumble):
+                return
+        self._stumble(None)
+
+    def _arrive(self, values: list[bytes | None]) -> None:
+        _deliver(self._out, values)
+        self._next()
+
+    def _stumble(self, error: Exception | None) -> None:
+        """Make the trip again, or for the first time, with care."""
+        self._well = False
+        if self.ended:
+            return
+        self._careful = self.loop.create_task(self._travel(error), name="online store read")
+
+    async def _travel(self, error: Exception | None) -> None:
+        out = self._out
         try:
             with self._link.guard():
+                if error is not None and not isinstance(error, redis.ConnectionError):
+                    raise error  # noqa: TRY301 - in here the breaker counts it
                 keys = [key_of(symbol, view) for symbol, view in out]
-                deadline = self._since + self._link.timeout_s
-                await self._reader.mget(keys, deadline, partial(_deliver, out))
-            ONLINE_READ_SYMBOLS.observe(len(out))
-        except StorageError as error:
-            _fail(out, error)
-        except Exception as error:  # noqa: BLE001 - or all that wait would wait for ever
+                await self._reader.mget(keys, self._deadline, partial(_deliver, out))
+            self._well = True
+        except StorageError as told:
+            _fail(out, told)
+        except Exception as told:  # noqa: BLE001 - or all that wait would wait for ever
             _LOG.exception("online_store_read_failed")
-            _fail(out, StorageError("online store", f"a read failed: {type(error).__name__}"))
-        _SECONDS.observe(perf_counter() - began)
+            _fail(out, StorageError("online store", f"a read failed: {type(told).__name__}"))
+        self._next()
+
+    def _next(self) -> None:
+        _SECONDS.observe(perf_counter() - self._began)
+        ONLINE_READ_SYMBOLS.observe(len(self._out))
+        self._out = {}
+        if self._asked:
+            self._depart()
+        else:
+            self._busy = False
 
 
 def _deliver(out: Asked, values: list[bytes | None]) -> None:

@@ -7,7 +7,7 @@ here.
 """
 
 import asyncio
-from asyncio import AbstractEventLoop, Future, Transport
+from asyncio import AbstractEventLoop, Future, TimerHandle, Transport
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
@@ -19,17 +19,25 @@ from redis.backoff import NoBackoff
 
 Values = list[bytes | None]
 Take = Callable[[Values], None]
+Failed = Callable[[Exception], None]
 _MORE = object()
 
 
 class Reader(Protocol):
-    """Reads many values in one round trip, on the event loop it was made on."""
+    """Reads many values in one round trip, on the event loop it was made on, one at a time.
+
+    Deadlines are instants of the loop's clock.
+    """
+
+    def start(self, keys: Sequence[bytes], deadline: float, take: Take, failed: Failed) -> bool:
+        """Ask at once, and have `take` or `failed` called with what comes of it.
+
+        False, and neither is called, where asking needs a connection first.
+        """
+        ...
 
     async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
-        """Hand the value of each key to `take`, once; `deadline` is an instant of the loop's clock.
-
-        `take` is called as soon as the values are there, before whoever awaits this is woken.
-        """
+        """Connect if need be, and hand the value of each key to `take`."""
         ...
 
     async def close(self) -> None:
@@ -38,7 +46,7 @@ class Reader(Protocol):
 
 
 class NodeReader:
-    """One connection, held for good; one question at a time."""
+    """One connection, held for good."""
 
     def __init__(self, url: str, options: dict[str, Any], timeout_s: float) -> None:
         never = Retry(NoBackoff(), 0)
@@ -50,9 +58,16 @@ class NodeReader:
         self._connection: Any = None
         self._socket: _Socket | None = None
 
+    def start(self, keys: Sequence[bytes], deadline: float, take: Take, failed: Failed) -> bool:
+        """Ask at once if there is a connection."""
+        if self._socket is None or self._socket.dead:
+            return False
+        self._socket.ask(_packed(keys), deadline, take, failed)
+        return True
+
     async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
         """Hand the value of each key to `take`; a connection found dead is replaced once."""
-        packed = hiredis.pack_command((b"MGET", *keys))  # type: ignore[arg-type]
+        packed = _packed(keys)
         try:
             await self._ask(packed, deadline, take)
         except redis.ConnectionError:
@@ -62,17 +77,18 @@ class NodeReader:
         socket = self._socket
         if socket is None or socket.dead:
             socket = await self._connect(deadline)
-        answer = socket.ask(packed, take)
-        timer = self._loop.call_at(deadline, socket.time_out, self._late)
+        done: Future[None] = self._loop.create_future()
+
+        def taken(values: Values) -> None:
+            take(values)
+            done.set_result(None)
+
+        socket.ask(packed, deadline, taken, done.set_exception)
         try:
-            refusal = await answer
-        except BaseException:
+            await done
+        except asyncio.CancelledError:
             socket.give_up()  # or the answer, come late, would be taken for the next one's
             raise
-        finally:
-            timer.cancel()
-        if refusal is not None:
-            raise refusal
 
     async def _connect(self, deadline: float) -> "_Socket":
         await self.close()
@@ -82,7 +98,7 @@ class NodeReader:
                 await self._connection.connect()
         except TimeoutError:
             raise redis.TimeoutError(self._late) from None
-        self._socket = self._connection.handed_over(self._loop)
+        self._socket = self._connection.handed_over(self._loop, self._late)
         return self._socket
 
     async def close(self) -> None:
@@ -100,6 +116,10 @@ class ClusterReader:
         self._client = aio.RedisCluster.from_url(url, **{**options, "retry": once})
         self._late = f"no answer within {timeout_s:g} s"
 
+    def start(self, keys: Sequence[bytes], deadline: float, take: Take, failed: Failed) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Leave it to `mget`: only the library knows where slots lie."""
+        return False
+
     async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
         """Hand the value of each key to `take`."""
         try:
@@ -114,72 +134,82 @@ class ClusterReader:
         await self._client.aclose()
 
 
+def _packed(keys: Sequence[bytes]) -> bytes:
+    packed: bytes = hiredis.pack_command((b"MGET", *keys))  # type: ignore[arg-type]
+    return packed
+
+
 class _Direct:
     """Mixed into the library's kind of connection, to take its socket over once it is made."""
 
     _writer: asyncio.StreamWriter
     _parser: Any
 
-    def handed_over(self, loop: AbstractEventLoop) -> "_Socket":
+    def handed_over(self, loop: AbstractEventLoop, late: str) -> "_Socket":
         """Return the socket, from which the library reads no more."""
         transport = cast("Transport", self._writer.transport)
-        socket = _Socket(loop, transport, self._parser.parse_error)
+        socket = _Socket(loop, transport, self._parser.parse_error, late)
         transport.set_protocol(socket)
         return socket
 
 
 class _Socket(asyncio.Protocol):
-    """Carries one question and its answer."""
+    """Carries one question and its answer; what is heard after giving up reaches nobody."""
 
     def __init__(
-        self, loop: AbstractEventLoop, transport: Transport, to_error: Callable[[str], Exception]
+        self,
+        loop: AbstractEventLoop,
+        transport: Transport,
+        to_error: Callable[[str], Exception],
+        late: str,
     ) -> None:
         self.dead = transport.is_closing()
         self._loop = loop
         self._transport = transport
+        self._late = late
         self._parser = hiredis.Reader(
             protocolError=redis.InvalidResponse, replyError=to_error, notEnoughData=_MORE
         )
-        self._answer: Future[Exception | None] | None = None
-        self._take: Take = list
+        self._asked: tuple[Take, Failed, TimerHandle] | None = None
 
-    def ask(self, packed: bytes, take: Take) -> "Future[Exception | None]":
-        """Send a question; the future's value is the error that Redis answers, if it is one."""
-        self._answer = answer = self._loop.create_future()
-        self._take = take
+    def ask(self, packed: bytes, deadline: float, take: Take, failed: Failed) -> None:
+        """Send a question; one of `take` and `failed` is called by the deadline."""
+        self._asked = (take, failed, self._loop.call_at(deadline, self._time_out))
         self._transport.write(packed)
-        return answer
 
     def data_received(self, data: bytes) -> None:
         """Take in what came; the answer may come in many pieces."""
         self._parser.feed(data)
         try:
             value = self._parser.gets()
-            answer = self._answer
-            if value is _MORE or answer is None or answer.done():
-                return
-            if isinstance(value, Exception):
-                answer.set_result(value)
-            else:
-                self._take(value)
-                answer.set_result(None)
-        except Exception as error:  # noqa: BLE001 - the loop would log it and nobody be told
-            self._fail(error)
-
-    def time_out(self, why: str) -> None:
-        """Let no more be waited for."""
-        self._fail(redis.TimeoutError(why))
+        except redis.InvalidResponse as error:
+            self.give_up(error)
+            return
+        if value is _MORE or self._asked is None:
+            return
+        (take, failed, timer), self._asked = self._asked, None
+        timer.cancel()
+        if isinstance(value, Exception):  # what Redis refuses leaves the connection as it was
+            failed(value)
+            return
+        try:
+            take(value)
+        except Exception as error:  # noqa: BLE001 - the loop would log it, and nobody be told
+            failed(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
-        self.dead = True
-        self._fail(redis.ConnectionError(str(exc or "connection closed by the server")))
+        self.give_up(redis.ConnectionError(str(exc or "connection closed by the server")))
 
-    def give_up(self) -> None:
-        """Close the connection; the next question needs another."""
+    def give_up(self, error: Exception | None = None) -> None:
+        """Close the connection, and tell who waits, if told why: the next question needs another."""
         self.dead = True
         self._transport.abort()
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked[2].cancel()
+            if error is not None:
+                asked[1](error)
 
-    def _fail(self, error: Exception) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+    def _time_out(self) -> None:
+        self.give_up(redis.TimeoutError(self._late))
