@@ -25,7 +25,9 @@ from feast.types import Float32  # noqa: E402
 IN_FLIGHT = 32
 
 
-def store_of(folder: Path, port: int, n_symbols: int, n_features: int) -> tuple[FeatureStore, list[str]]:
+def store_of(
+    folder: Path, port: int, n_symbols: int, n_features: int
+) -> tuple[FeatureStore, list[str]]:
     config = RepoConfig(
         project="bench",
         registry=str(folder / "registry.db"),

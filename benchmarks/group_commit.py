@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests import servers
 from tests.contract.test_database import ONE
 
+from bellwether.core.errors import StorageError
 from bellwether.database.engine import connect
 from bellwether.database.migrate import migrate
 from bellwether.database.predictions import SqlPredictionLog
@@ -46,46 +48,60 @@ def rows(n: int) -> list[Any]:
     return [replace(one, prediction_id=str(uuid_utils.uuid7())) for _ in range(n)]
 
 
-async def open_loop(send: Send, rate: int, seconds: float, seed: int) -> dict[str, float]:
-    """Offer `rate` rows a second as they come and watch when each is on disk."""
-    rng = np.random.default_rng(seed)
-    # The union of 64 independent Poisson clients is one Poisson process of their summed rate.
-    due = np.cumsum(rng.exponential(1 / rate, int(rate * seconds)))
-    told = rows(len(due))
-    waits: list[float] = []
-    refused = 0
-    begun = time.perf_counter()
+class Arrivals:
+    """Rows that come when they are due, and what became of them."""
 
-    def settle(at: float, future: "asyncio.Future[None]") -> None:
-        nonlocal refused
+    def __init__(self, rate: int, seconds: float, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        # The union of 64 independent Poisson clients is one Poisson process of their summed rate.
+        self.due = np.cumsum(rng.exponential(1 / rate, int(rate * seconds)))
+        self.rows = rows(len(self.due))
+        self.waits: list[float] = []
+        self.refused = 0
+        self.begun = time.perf_counter()
+
+    def now(self) -> float:
+        """Seconds since the first could come."""
+        return time.perf_counter() - self.begun
+
+    def settle(self, due: float, future: "asyncio.Future[None]") -> None:
+        """Note that a row is on disk, or was refused."""
         if future.cancelled() or future.exception() is not None:
-            refused += 1
+            self.refused += 1
         else:
-            waits.append(time.perf_counter() - begun - at)
+            self.waits.append(self.now() - due)
 
-    i, n, cpu = 0, len(due), time.process_time()
+    def hand_over(self, i: int, send: Send) -> None:
+        """Send row `i`."""
+        try:
+            future = send(self.rows[i])
+        except StorageError:
+            self.refused += 1
+        else:
+            future.add_done_callback(partial(self.settle, self.due[i]))
+
+
+async def open_loop(send: Send, rate: int, seconds: float, seed: int) -> dict[str, float]:
+    """Offer `rate` rows a second as they come, and watch when each is on disk."""
+    come = Arrivals(rate, seconds, seed)
+    i, n, cpu = 0, len(come.due), time.process_time()
     while i < n:
-        now = time.perf_counter() - begun
-        while i < n and due[i] <= now:
-            try:
-                future = send(told[i])
-            except Exception:
-                refused += 1
-            else:
-                future.add_done_callback(lambda f, at=due[i]: settle(at, f))
+        now = come.now()
+        while i < n and come.due[i] <= now:
+            come.hand_over(i, send)
             i += 1
         if i < n:
-            await asyncio.sleep(max(0.0, due[i] - (time.perf_counter() - begun)))
-    in_window = len(waits)
+            await asyncio.sleep(max(0.0, come.due[i] - come.now()))
+    in_window = len(come.waits)
     cpu = time.process_time() - cpu
-    deadline = time.perf_counter() + 10
-    while len(waits) + refused < n and time.perf_counter() < deadline:
+    deadline = come.now() + 10
+    while len(come.waits) + come.refused < n and come.now() < deadline:
         await asyncio.sleep(0.01)
-    ms = np.array(waits or [np.inf]) * 1e3
+    ms = np.array(come.waits or [np.inf]) * 1e3
     return {
         "offered_per_s": rate,
         "on_disk_in_window": in_window / n,
-        "refused": refused,
+        "refused": come.refused,
         "p50_ms": float(np.percentile(ms, 50)),
         "p99_ms": float(np.percentile(ms, 99)),
         "cpu_us_per_row": cpu / n * 1e6,
@@ -182,7 +198,9 @@ def main() -> None:
 def report(found: dict[str, list[dict[str, Any]]]) -> None:
     best, base = {}, {}
     for name, rounds in found.items():
-        most = [max((s["offered_per_s"] for s in r["steps"] if sustained(s)), default=0) for r in rounds]
+        most = [
+            max((s["offered_per_s"] for s in r["steps"] if sustained(s)), default=0) for r in rounds
+        ]
         best[name] = statistics.median(most)
         base[name] = statistics.median(r["one_client_p50_ms"] for r in rounds)
         print(f"{name}: sustained {most} rows/s, one client p50 {base[name]:.3f} ms")
@@ -197,7 +215,7 @@ def report(found: dict[str, list[dict[str, Any]]]) -> None:
         }
         p = {n: statistics.median(s["p99_ms"] for s in v) for n, v in at.items() if v}
         c = {n: statistics.median(s["cpu_us_per_row"] for s in v) for n, v in at.items() if v}
-        if len(p) == 2:  # noqa: PLR2004
+        if len(p) == 2:
             print(
                 f"{rate:>6} rows/s: p99 {p[single]:.2f} and {p[ours]:.2f} ms, "
                 f"ratio {p[ours] / p[single]:.2f}; client CPU {c[single]:.0f} and {c[ours]:.0f} us/row"

@@ -56,7 +56,9 @@ def fill(store: RedisOnlineStore) -> dict[str, bytes]:
     return rows
 
 
-async def measure(store: RedisOnlineStore, rows: dict[str, bytes], seconds: float) -> dict[str, float]:
+async def measure(
+    store: RedisOnlineStore, rows: dict[str, bytes], seconds: float
+) -> dict[str, float]:
     at = 0
 
     async def one() -> None:
@@ -113,7 +115,8 @@ def main() -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert peer.stdin and peer.stdout
+        assert peer.stdin is not None
+        assert peer.stdout is not None
         while peer.stdout.readline().strip() != "ready":
             assert peer.poll() is None, "Feast did not start"
         store = RedisOnlineStore(RedisLink(redis.url, timeout_s=1.0), InProcessBus(), SystemClock())

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class Server:
     def kill(self) -> None:
         """Kill it and its children at once, as a power cut would."""
         if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._signal_all(signal.SIGKILL)
             self.process.wait()
 
     def pause(self) -> None:
@@ -112,7 +112,8 @@ class Server:
     def _signal_all(self, number: signal.Signals) -> None:
         assert self.process is not None
         for pid in family(self.process.pid):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 @dataclass

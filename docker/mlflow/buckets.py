@@ -11,7 +11,9 @@ WAIT_S = 120.0
 PAUSE_S = 1.0
 OURS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
-s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
+s3 = boto3.client(
+    "s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+)
 deadline = time.monotonic() + WAIT_S
 for bucket in sys.argv[1:]:
     while True:

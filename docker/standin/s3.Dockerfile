@@ -4,6 +4,7 @@ ARG PYTHON=python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
 ARG UV=0.13.9
+ARG MOTO=5.2.5
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_PROGRESS=1 UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1
 RUN python3 -m venv /opt/uv \
  && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check --quiet "uv==${UV}" \
@@ -11,7 +12,7 @@ RUN python3 -m venv /opt/uv \
 WORKDIR /build
 COPY requirements/dev.txt constraints.txt
 RUN --mount=type=cache,target=/root/.cache/uv \
-    /opt/uv/bin/uv pip install --quiet --python /opt/s3 --require-hashes -c constraints.txt "moto[server]"
+    /opt/uv/bin/uv pip install --quiet --python /opt/s3 --require-hashes -c constraints.txt "moto[server]==${MOTO}"
 COPY docker/standin/s3.py /opt/s3/s3.py
 
 FROM ${PYTHON}

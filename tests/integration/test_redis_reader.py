@@ -11,8 +11,11 @@ from bellwether.redis_link import Reader, RedisLink
 
 HELLO = b"%1\r\n$5\r\nproto\r\n:3\r\n"
 ANSWER = b"*2\r\n$3\r\none\r\n_\r\n"
+KEYS = [b"a", b"b"]
+Values = list[bytes | None]
 Pieces = Iterator[bytes | None]
 Act = Callable[[Reader], Awaitable[None]]
+Way = Callable[[Reader], Awaitable[Values]]
 
 
 def played(pieces: Pieces, act: Act) -> int:
@@ -50,8 +53,21 @@ def played(pieces: Pieces, act: Act) -> int:
     return len(made)
 
 
-async def ask(reader: Reader, wait_s: float = 5.0) -> list[bytes | None]:
-    return await reader.mget([b"a", b"b"], asyncio.get_running_loop().time() + wait_s)
+async def ask(reader: Reader, wait_s: float = 5.0) -> Values:
+    """Ask as a lane does."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Values] = loop.create_future()
+    if reader.start(KEYS, loop.time() + wait_s, answer.set_result, answer.set_exception):
+        with suppress(redis.ConnectionError):
+            return await answer
+    return await ask_with_care(reader, wait_s)
+
+
+async def ask_with_care(reader: Reader, wait_s: float = 5.0) -> Values:
+    """Ask as a lane does that has been told an error."""
+    found: list[Values] = []
+    await reader.mget(KEYS, asyncio.get_running_loop().time() + wait_s, found.append)
+    return found[0]
 
 
 def test_an_answer_in_pieces_is_put_together() -> None:
@@ -62,41 +78,46 @@ def test_an_answer_in_pieces_is_put_together() -> None:
     assert played(iter([ANSWER] * 3), act) == 1
 
 
-def test_a_connection_that_is_cut_while_asked_is_replaced_once() -> None:
+@pytest.mark.parametrize("way", [ask, ask_with_care])
+def test_a_connection_that_is_cut_while_asked_is_replaced_once(way: Way) -> None:
     async def act(reader: Reader) -> None:
-        assert await ask(reader) == [b"one", None]
+        for _ in range(2):
+            assert await way(reader) == [b"one", None]
         with pytest.raises(redis.ConnectionError):
-            await ask(reader)
-        assert await ask(reader) == [b"one", None]
+            await way(reader)
+        assert await way(reader) == [b"one", None]
 
-    assert played(iter([None, ANSWER, None, None, ANSWER]), act) == 4
+    assert played(iter([ANSWER, None, ANSWER, None, None, ANSWER]), act) == 4
 
 
 def test_an_answer_that_is_no_answer_ends_the_connection() -> None:
     async def act(reader: Reader) -> None:
-        with pytest.raises(redis.InvalidResponse):
-            await ask(reader)
-        assert await ask(reader) == [b"one", None]
+        for _ in range(2):
+            with pytest.raises(redis.InvalidResponse):
+                await ask(reader)
+            assert await ask(reader) == [b"one", None]
 
-    assert played(iter([b"HTTP/1.1 400 Bad Request\r\n", ANSWER]), act) == 2
+    assert played(iter([b"HTTP/1.1 400 Bad Request\r\n", ANSWER] * 2), act) == 3
 
 
 def test_a_refusal_is_raised_and_the_connection_goes_on() -> None:
     async def act(reader: Reader) -> None:
-        with pytest.raises(redis.exceptions.NoPermissionError):
-            await ask(reader)
-        assert await ask(reader) == [b"one", None]
+        for _ in range(2):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                await ask(reader)
+            assert await ask(reader) == [b"one", None]
 
-    assert played(iter([b"-NOPERM you may not\r\n", ANSWER]), act) == 1
+    assert played(iter([b"-NOPERM you may not\r\n", ANSWER] * 2), act) == 1
 
 
 def test_an_answer_cut_short_is_waited_for_until_the_deadline() -> None:
     async def act(reader: Reader) -> None:
-        with pytest.raises(redis.TimeoutError):
-            await ask(reader, 0.1)
-        assert await ask(reader) == [b"one", None]
+        for _ in range(2):
+            with pytest.raises(redis.TimeoutError):
+                await ask(reader, 0.1)
+            assert await ask(reader) == [b"one", None]
 
-    assert played(iter([ANSWER[:-2], ANSWER]), act) == 2
+    assert played(iter([ANSWER[:-2], ANSWER] * 2), act) == 3
 
 
 def test_a_question_that_is_dropped_is_not_answered_by_the_next_answer() -> None:

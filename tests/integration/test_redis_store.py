@@ -198,6 +198,19 @@ def test_a_read_never_joins_a_trip_that_is_already_out(store: RedisOnlineStore) 
         assert asyncio.run(write_between()) == ONE
 
 
+def test_what_is_no_symbol_hurts_only_who_asks_for_it(store: RedisOnlineStore) -> None:
+    store.put([ONE])
+
+    async def read_all() -> list[object]:
+        asked = [store.fetch(symbol, VIEW) for symbol in ("ABC", 7, "ABC")]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, wrong, last = asyncio.run(read_all())
+
+    assert first == last == ONE
+    assert isinstance(wrong, TypeError)
+
+
 def test_it_reads_on_the_servers_event_loop_too(store: RedisOnlineStore) -> None:
     store.put([ONE])
 

@@ -38,7 +38,7 @@ def worker(
         from bellwether.pipelines.requests import Worker
 
         chosen = settings()
-        telemetry.configure(chosen.log_format)
+        telemetry.configure(chosen.log_format, secrets=chosen.secrets)
         if metrics_port is not None:
             telemetry.serve_metrics(metrics_port, chosen.host)
         stopped = threading.Event()

@@ -24,8 +24,8 @@ from bellwether.telemetry import (
     get_logger,
 )
 
-Key = tuple[str, str]
-Asked = dict[Key, list["Future[FeatureVector | None]"]]
+Answer = Future[FeatureVector | None]
+Asked = dict[bytes, tuple[str, str, list[Answer]]]
 
 _LOG = get_logger(__name__)
 _SECONDS = ONLINE_READ_SECONDS.labels("fetch")
@@ -55,21 +55,22 @@ class ReadLane:
         self._careful: asyncio.Task[None] | None = None
         self._task = self.loop.create_task(self._until_closed(), name="online store reads")
 
-    def ask(self, symbol: str, view: str) -> "Future[FeatureVector | None]":
+    def ask(self, symbol: str, view: str) -> Answer:
         """Return what will be the vector of `symbol`; call it on the lane's own loop."""
+        key = key_of(symbol, view)
         asked = self._asked
         if not asked:
             self._since = self.loop.time()
             if not self._busy:
                 self._busy = True
                 self.loop.call_soon(self._depart)  # with all who ask in this turn of the loop
-        future: Future[FeatureVector | None] = self.loop.create_future()
-        waiting = asked.get((symbol, view))
-        if waiting is None:
-            asked[symbol, view] = [future]
+        answer: Answer = self.loop.create_future()
+        same = asked.get(key)
+        if same is None:
+            asked[key] = (symbol, view, [answer])
         else:
-            waiting.append(future)
-        return future
+            same[2].append(answer)
+        return answer
 
     def close(self) -> None:
         """End the lane, from any thread."""
@@ -91,11 +92,12 @@ class ReadLane:
         self._out, self._asked = self._asked, {}
         self._deadline = self._since + self._link.timeout_s
         self._began = perf_counter()
-        if self._well and self._link.breaker.away is None:
-            keys = [key_of(symbol, view) for symbol, view in self._out]
-            if self._reader.start(keys, self._deadline, self._arrive, self._stumble):
-                return
-        self._stumble(None)
+        if not (
+            self._well
+            and self._link.breaker.away is None
+            and self._reader.start([*self._out], self._deadline, self._arrive, self._stumble)
+        ):
+            self._stumble(None)
 
     def _arrive(self, values: list[bytes | None]) -> None:
         _deliver(self._out, values)
@@ -114,8 +116,7 @@ class ReadLane:
             with self._link.guard():
                 if error is not None and not isinstance(error, redis.ConnectionError):
                     raise error  # noqa: TRY301 - in here the breaker counts it
-                keys = [key_of(symbol, view) for symbol, view in out]
-                await self._reader.mget(keys, self._deadline, partial(_deliver, out))
+                await self._reader.mget([*out], self._deadline, partial(_deliver, out))
             self._well = True
         except StorageError as told:
             _fail(out, told)
@@ -136,25 +137,25 @@ class ReadLane:
 
 def _deliver(out: Asked, values: list[bytes | None]) -> None:
     size = 0
-    for (key, waiting), raw in zip(out.items(), values, strict=True):
+    for (symbol, view, waiting), raw in zip(out.values(), values, strict=True):
         vector = None
         if raw is not None:
             size += len(raw)
-            vector = decode(raw, *key)
+            vector = decode(raw, symbol, view)
             if vector is None:
                 ONLINE_CORRUPT.inc()
-        for future in waiting:
-            if not future.done():
-                future.set_result(vector)
+        for answer in waiting:
+            if not answer.done():
+                answer.set_result(vector)
     ONLINE_READ_BYTES.inc(size)
 
 
 def _fail(asked: Asked, error: StorageError) -> None:
     """Tell each waiter with an error of its own: one that is shared would collect tracebacks."""
-    for waiting in asked.values():
-        for future in waiting:
-            if not future.done():
-                future.set_exception(_again(error))
+    for _, _, waiting in asked.values():
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(_again(error))
 
 
 def _again(error: StorageError) -> StorageError:

@@ -32,6 +32,7 @@ from bellwether.inference.release import Served
 from bellwether.inference.vectors import Vectors
 from bellwether.telemetry import (
     CATALOGUE_FAULTS,
+    DEGRADED_ANSWERS,
     DURABLE_WAIT_SECONDS,
     FEATURE_AGE_SESSIONS,
     LOADED_RELEASES,
@@ -43,6 +44,17 @@ from bellwether.telemetry import (
 )
 
 _MODEL = STAGE_SECONDS.labels("model")
+_EXPLANATION = STAGE_SECONDS.labels("explanation")
+_SENTIMENT = STAGE_SECONDS.labels("sentiment")
+KINDS = (
+    "sample_data_ends",
+    "online_store_away",
+    "features_computed_on_request",
+    "features_expired",
+    "features_stale",
+    "history_too_short",
+    "no_interval",
+)
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
 
@@ -116,6 +128,8 @@ class PredictionService:
         age = self._vectors.age(vector.session)
         FEATURE_AGE_SESSIONS.observe(age)
         degraded = (*self._ports.clock.standing, *missing, *self._reasons(served, vector, age))
+        for reason in degraded:
+            _count(reason)
         prediction = self._prediction(request, served, vector, numbers, age, degraded)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)
@@ -237,7 +251,7 @@ class PredictionService:
             features=self._named(vector),
             feature_ages_sessions={self._view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),
-            explanation=explanation(served, vector, self._view) if request.explain else None,
+            explanation=self._explained(served, vector) if request.explain else None,
             degraded=degraded,
         )
 
@@ -245,9 +259,15 @@ class PredictionService:
         values = np.frombuffer(vector.values, dtype="<f8").tolist()
         return {name: values[i] for name, i in self._positions.items()}
 
+    def _explained(self, served: Served, vector: FeatureVector) -> dict[str, float]:
+        with _EXPLANATION.time():
+            return explanation(served, vector, self._view)
+
     def _mood(self, request: PredictionRequest) -> Sentiment:
         texts, scorer = request.news_headlines, self._ports.sentiment
+        begun = perf_counter()
         score = scorer.score(texts) if texts else None
+        _SENTIMENT.observe(perf_counter() - begun)
         return Sentiment(score, scorer.method, len(texts), used_by_model=False)
 
     def _stored(
@@ -275,6 +295,12 @@ class PredictionService:
             sentiment_score=p.sentiment.score,
             degraded=json.dumps(p.degraded),
         )
+
+
+def _count(reason: str) -> None:
+    """Count a reason by its kind: what follows the kind are dates and numbers."""
+    kind = next((k for k in KINDS if reason.startswith(k)), "other")
+    DEGRADED_ANSWERS.labels(kind).inc()
 
 
 def _interval(served: Served, numbers: Numbers) -> Interval | None:

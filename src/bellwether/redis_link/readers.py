@@ -9,6 +9,7 @@ here.
 import asyncio
 from asyncio import AbstractEventLoop, Future, TimerHandle, Transport
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import hiredis
@@ -68,15 +69,13 @@ class NodeReader:
     async def mget(self, keys: Sequence[bytes], deadline: float, take: Take) -> None:
         """Hand the value of each key to `take`; a connection found dead is replaced once."""
         packed = _packed(keys)
-        try:
-            await self._ask(packed, deadline, take)
-        except redis.ConnectionError:
-            await self._ask(packed, deadline, take)
+        if self._socket is not None and not self._socket.dead:
+            with suppress(redis.ConnectionError):
+                await self._ask(self._socket, packed, deadline, take)
+                return
+        await self._ask(await self._connect(deadline), packed, deadline, take)
 
-    async def _ask(self, packed: bytes, deadline: float, take: Take) -> None:
-        socket = self._socket
-        if socket is None or socket.dead:
-            socket = await self._connect(deadline)
+    async def _ask(self, socket: "_Socket", packed: bytes, deadline: float, take: Take) -> None:
         done: Future[None] = self._loop.create_future()
 
         def taken(values: Values) -> None:
