@@ -17,10 +17,10 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 os.environ["FEAST_USAGE"] = "False"
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig  # noqa: E402
-from feast.types import Float32  # noqa: E402
+import numpy as np
+import pandas as pd
+from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
+from feast.types import Float32
 
 IN_FLIGHT = 32
 
