@@ -2,6 +2,10 @@
 
 Five symbols in turn, 200 trees, features through the store, no response cache, every answer on
 disk before it leaves (SQLite WAL, synchronous=FULL, asserted). Rounds alternate; medians of rounds.
+
+With --servers the same on PostgreSQL (fsync on) and Redis (appendfsync always); there the plain
+stack reads a hash and writes a row a request, and ours holds vectors in memory until Redis says
+that they were replaced.
 """
 
 import argparse
@@ -15,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -81,7 +86,7 @@ def load(port: int, connections: int, seconds: float) -> tuple[float, float, flo
     return statistics.median(ordered) * 1e3, p99 * 1e3, len(ordered) / took
 
 
-def start(name: str, home: Path) -> tuple[subprocess.Popen[bytes], int]:
+def start(name: str, home: Path, servers: dict[str, str]) -> tuple[subprocess.Popen[bytes], int]:
     """Start one of the servers and wait until it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -99,9 +104,10 @@ def start(name: str, home: Path) -> tuple[subprocess.Popen[bytes], int]:
             str(port),
             "ours:create",
         ],
-        "plain stack": [*uvicorn, "plain_stack:create"],
+        "plain stack": [*uvicorn, "plain_servers:create" if servers else "plain_stack:create"],
     }[name]
-    environment = {**os.environ, "BELLWETHER_HOME": str(home), "PYTHONPATH": str(HERE)}
+    place = {"BELLWETHER_HOME": str(home), "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    environment = {**os.environ, **place, **servers}
     process = subprocess.Popen(
         command, env=environment, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -116,9 +122,9 @@ def start(name: str, home: Path) -> tuple[subprocess.Popen[bytes], int]:
     raise SystemExit(f"{name} did not start")
 
 
-def prepare(home: Path) -> None:
+def prepare(home: Path, servers: dict[str, str]) -> None:
     """Train the sample's release once, and prove that the database syncs fully."""
-    environment = {**os.environ, "BELLWETHER_HOME": str(home)}
+    environment = {**os.environ, "BELLWETHER_HOME": str(home), **servers}
     subprocess.run(
         [sys.executable, "-m", "bellwether", "demo", "--once"],
         env=environment,
@@ -127,10 +133,25 @@ def prepare(home: Path) -> None:
     )
     from bellwether.database.engine import connect
 
+    if servers:
+        with connect(servers["BELLWETHER_DATABASE_URL"]).connect() as connection:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+                assert connection.exec_driver_sql(f"SHOW {name}").scalar() == "on"
+        return
     with connect(f"sqlite:///{home / 'bellwether.db'}").connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     assert sqlite3.sqlite_version_info > (3, 7)
+
+
+def real_servers(stack: ExitStack) -> dict[str, str]:
+    """Start PostgreSQL and Redis, durable, and return their addresses as settings."""
+    sys.path.insert(0, str(HERE.parent))
+    from tests import servers
+
+    postgres = stack.enter_context(servers.postgres(durable=True))
+    redis = stack.enter_context(servers.redis_server(durable=True))
+    return {"BELLWETHER_DATABASE_URL": postgres.fresh(), "BELLWETHER_REDIS_URL": redis.url}
 
 
 def main() -> None:
@@ -138,12 +159,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--servers", action="store_true", help="on PostgreSQL and Redis")
     chosen = parser.parse_args()
-    names = ("bellwether serve", "ours on granian", "plain stack")
-    with tempfile.TemporaryDirectory() as folder:
+    names = ("bellwether serve", "plain stack")
+    names = names if chosen.servers else (*names, "ours on granian")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder) / "home"
-        prepare(home)
-        running = {name: start(name, home) for name in names}
+        servers = real_servers(stack) if chosen.servers else {}
+        prepare(home, servers)
+        running = {name: start(name, home, servers) for name in names}
         found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
         try:
             for _ in range(chosen.rounds):

@@ -6,7 +6,7 @@ psql --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres
 \set mlflow_password `cat /run/secrets/mlflow_password`
 CREATE ROLE bellwether LOGIN PASSWORD :'bellwether_password';
 CREATE ROLE mlflow LOGIN PASSWORD :'mlflow_password';
-CREATE DATABASE bellwether OWNER bellwether;
-CREATE DATABASE mlflow OWNER mlflow;
+CREATE DATABASE bellwether OWNER bellwether ENCODING 'UTF8' TEMPLATE template0;
+CREATE DATABASE mlflow OWNER mlflow ENCODING 'UTF8' TEMPLATE template0;
 REVOKE CONNECT ON DATABASE bellwether, mlflow FROM PUBLIC;
 SQL

@@ -24,5 +24,5 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10003:10003
 EXPOSE 9000
 STOPSIGNAL SIGTERM
-HEALTHCHECK CMD ["/opt/s3/bin/python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9000/moto-api/data.json', timeout=4)"]
+HEALTHCHECK CMD ["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9000/minio/health/live', timeout=4)"]
 ENTRYPOINT ["/opt/s3/bin/python", "/opt/s3/s3.py"]

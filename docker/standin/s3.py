@@ -6,17 +6,26 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
 
 HELD = Path(os.environ.get("S3_STANDIN_DATA", "/data"))
 PORT = 9000
 REGION = "us-east-1"
 
+ALIVE = "/minio/health/live"
+
+moto = DomainDispatcherApplication(create_backend_app)
 store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
 
 
@@ -39,13 +48,20 @@ def remember() -> int:
     return sum(len(bucket.keys) for bucket in store.buckets.values())
 
 
+def answer(environ: dict[str, object], start: Callable[..., object]) -> Iterable[bytes]:
+    """Say that we live, where MinIO does, and leave everything else to moto."""
+    if environ["PATH_INFO"] != ALIVE:
+        return moto(environ, start)
+    start("200 OK", [("content-length", "0")])
+    return []
+
+
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
-stopped = threading.Event()
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda _number, _frame: stopped.set())
 sys.stdout.write(f"recalled {recall()} objects\n")
-server = ThreadedMotoServer("0.0.0.0", PORT, verbose=False)  # noqa: S104 - a container's own network
-server.start()
-stopped.wait()
-server.stop()
+server = make_server(  # a container's own network
+    "0.0.0.0", PORT, answer, threaded=True, request_handler=MotoRequestHandler  # noqa: S104
+)
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda _number, _frame: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
 sys.stdout.write(f"remembered {remember()} objects\n")

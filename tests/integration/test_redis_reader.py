@@ -120,6 +120,18 @@ def test_an_answer_cut_short_is_waited_for_until_the_deadline() -> None:
     assert played(iter([ANSWER[:-2], ANSWER] * 2), act) == 3
 
 
+def test_a_deadline_that_passes_after_the_answer_harms_nothing() -> None:
+    async def act(reader: Reader) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            assert await ask(reader, 0.05) == [b"one", None]
+            over = asyncio.Event()
+            loop.call_later(0.06, over.set)
+            await over.wait()
+
+    assert played(iter([ANSWER] * 3), act) == 1
+
+
 def test_a_question_that_is_dropped_is_not_answered_by_the_next_answer() -> None:
     out = asyncio.Event()
 
