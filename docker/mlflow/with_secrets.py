@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-SECRETS = ("MLFLOW_BACKEND_STORE_URI", "AWS_SECRET_ACCESS_KEY")
+SECRETS = ("MLFLOW_BACKEND_STORE_URI", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 for name in SECRETS:
     path = os.environ.pop(f"{name}_FILE", None)

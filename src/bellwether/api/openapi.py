@@ -161,7 +161,7 @@ _PREDICT_OPERATION: dict[str, Any] = {
             "in": "header",
             "schema": {"type": "string"},
             "description": (
-                "`respond-async` (RFC 7240) queues the request: 202, and the prediction is found "
+                "respond-async (RFC 7240) queues the request: 202, and the prediction is found "
                 "under Location. Where no queue is set up it is answered at once."
             ),
         }

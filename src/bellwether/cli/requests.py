@@ -2,16 +2,21 @@
 
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bellwether.cli.frame import edge, ports, say, settings, tell
 
+if TYPE_CHECKING:
+    from bellwether.bootstrap import Wired
+    from bellwether.core.ports import RequestQueue
+
 app = typer.Typer()
 requests = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NEEDED = "requests that are not waited for need a Redis server; set its address."
 Id = Annotated[str, typer.Argument(help="The id of a request.")]
 
 
@@ -44,10 +49,14 @@ def worker(
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: stopped.set())
+        if not chosen.redis_url:
+            from bellwether.core.errors import ConfigError
+
+            raise ConfigError("redis_url", NEEDED)
         with patiently(stopped) as wired:
             service = PredictionService(wired.ports)
             consumer = name or socket.gethostname()
-            work = Worker(service, wired.ports, consumer, chosen.queue_attempts)
+            work = Worker(service, wired.ports, _queue_of(wired), consumer, chosen.queue_attempts)
             say(f"working as {consumer}")
             with kept_fresh(service, chosen.refresh_s):
                 answered = work.run(stopped.is_set)
@@ -66,11 +75,7 @@ def requests_list(
     with edge(as_json=as_json), ports() as wired:
         from dataclasses import asdict
 
-        from bellwether.core.errors import MissingRecord
-
-        queue = wired.ports.queue
-        if queue is None:
-            raise MissingRecord("request queue", "this process", "redis_url = redis://...")
+        queue = _queue_of(wired)
         counts, letters = queue.counts(), queue.dead(limit=limit)
         if as_json:
             rows = [asdict(x) | {"body": x.body.decode(errors="replace")} for x in letters]
@@ -88,9 +93,17 @@ def requests_revive(request_id: Id) -> None:
     Example: bellwether requests revive 0190b1f0-6a3c-7d2e-9c41-2f6f0c9b7a10
     """
     with edge(), ports() as wired:
-        from bellwether.core.errors import MissingRecord
+        from bellwether.core.errors import UnknownName
 
-        queue = wired.ports.queue
-        if queue is None or not queue.revive(request_id):
-            raise MissingRecord("dead letter", request_id, "bellwether requests list")
+        if not _queue_of(wired).revive(request_id):
+            hint = "bellwether requests list shows them."
+            raise UnknownName("dead letter", request_id, hint=hint)
         say(f"{request_id} waits again")
+
+
+def _queue_of(wired: "Wired") -> "RequestQueue":
+    from bellwether.core.errors import ConfigError
+
+    if wired.ports.queue is None:
+        raise ConfigError("redis_url", NEEDED)
+    return wired.ports.queue

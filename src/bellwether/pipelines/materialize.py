@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from bellwether.core.asof import as_of
-from bellwether.core.errors import MissingRecord, UnknownName
+from bellwether.core.errors import MissingRecord, Unavailable, UnknownName
 from bellwether.core.ports import MaterialisationRow, Ports, Progress, quiet
 from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView, Kind, technical
@@ -23,17 +23,18 @@ class MaterialiseReport:
     symbols: tuple[str, ...]
     rows: int
     features: int
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Say it in words."""
         if self.rows == 0:
-            return [f"Features are up to date ({self.view}, {len(self.symbols)} symbols)."]
-        return [
-            (
+            head = f"Features are up to date ({self.view}, {len(self.symbols)} symbols)."
+        else:
+            head = (
                 f"Computed {self.features} features of {len(self.symbols)} symbols over "
                 f"{self.rows:,} sessions ({self.view})."
             )
-        ]
+        return [head, *self.notes]
 
 
 @MATERIALISE_SECONDS.time()
@@ -52,8 +53,9 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     symbols = ports.lake.symbols()
     newest = ports.ledger.newest_materialisation(view.version)
     if newest is not None and newest.watermark >= watermark:
-        ports.online.put(ports.features.latest(view.version, watermark))
-        return MaterialiseReport(view.version, watermark, tuple(symbols), 0, len(view.features))
+        notes = _give(ports, view, watermark)
+        counts = (tuple(symbols), 0, len(view.features))
+        return MaterialiseReport(view.version, watermark, *counts, notes)
     frames = []
     for done, symbol in enumerate(symbols):
         progress("Computing features", done, len(symbols))
@@ -64,10 +66,17 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     ports.ledger.record_materialisation(
         MaterialisationRow(view.version, watermark, ports.wall.now(), len(symbols), frame.height)
     )
-    ports.online.put(ports.features.latest(view.version, watermark))
-    return MaterialiseReport(
-        view.version, watermark, tuple(symbols), frame.height, len(view.features)
-    )
+    counts = (tuple(symbols), frame.height, len(view.features))
+    return MaterialiseReport(view.version, watermark, *counts, _give(ports, view, watermark))
+
+
+def _give(ports: Ports, view: FeatureView, watermark: datetime) -> tuple[str, ...]:
+    """Hand the newest vectors to the online store; servers do it later where it is away now."""
+    try:
+        ports.online.put(ports.features.latest(view.version, watermark))
+    except Unavailable as error:
+        return (f"The online store does not have them yet ({error}); servers will see to it.",)
+    return ()
 
 
 def features_of(symbol: str, view: FeatureView, watermark: datetime, ports: Ports) -> pl.DataFrame:

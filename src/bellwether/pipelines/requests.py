@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bellwether.core.errors import BellwetherError, MissingRecord, StorageError
+from bellwether.core.errors import BellwetherError, StorageError
 from bellwether.core.ports import Ports, RequestQueue
 from bellwether.core.types import PredictionRequest, QueuedRequest
 from bellwether.inference.service import PredictionService
@@ -31,11 +31,14 @@ class Worker:
     """
 
     def __init__(
-        self, service: PredictionService, ports: Ports, consumer: str, attempts: int
+        self,
+        service: PredictionService,
+        ports: Ports,
+        queue: RequestQueue,
+        consumer: str,
+        attempts: int,
     ) -> None:
-        if ports.queue is None:
-            raise MissingRecord("request queue", "this process", "redis_url = redis://...")
-        self._queue: RequestQueue = ports.queue
+        self._queue = queue
         self._ports = ports
         self._service = service
         self._consumer = consumer
