@@ -1,7 +1,7 @@
 # One vocabulary for people, hooks and CI. Every verb installs what it needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint fmt bench docs clean lock
+.PHONY: help run test test-slow lint fmt bench docs clean lock up down logs containers
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
@@ -12,6 +12,7 @@ UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 WORKERS := 2
+COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo podman-compose; fi)
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -51,6 +52,19 @@ lock: $(UV) ## resolve afresh and export the hashed locks
 	@$(UV) export --quiet --no-header --no-emit-project --group build --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group servers -o requirements/servers.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group mlflow-server -o requirements/mlflow.txt
+
+up: ## build the images and start everything on this host, on http://127.0.0.1:8000
+	@bash docker/secrets.sh
+	@$(COMPOSE) up --build --detach
+
+down: ## stop what `up` started; its data stays
+	@$(COMPOSE) down
+
+logs: ## follow what the containers say
+	@$(COMPOSE) logs --follow --tail 100
+
+containers: .venv/.dev ## run the compose file for real, with Podman, as root
+	@bash .ci/containers
 
 clean: ## remove what make built; BELLWETHER_HOME stays
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist benchmarks/out

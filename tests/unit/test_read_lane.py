@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 import redis
+from prometheus_client import REGISTRY
 
 from bellwether.core.errors import StorageError, Unavailable
 from bellwether.core.types import FeatureVector
@@ -103,19 +104,53 @@ def test_after_the_first_trip_none_needs_a_task() -> None:
     assert script.ways == ["mget", "start", "start", "start"]
 
 
-def test_who_asks_in_one_turn_travels_together_and_who_asks_meanwhile_next() -> None:
+async def burst(lane: ReadLane, *symbols: str) -> None:
+    await asyncio.gather(*(ask(lane, symbol) for symbol in symbols))
+
+
+def test_who_asks_meanwhile_travels_together_next() -> None:
     async def act(lane: ReadLane) -> None:
         await ask(lane)
-        first = [asyncio.create_task(ask(lane, name)) for name in ("A", "B", "A", "C")]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        later = [asyncio.create_task(ask(lane, name)) for name in ("A", "D")]
-        await asyncio.gather(*first, *later)
+        await burst(lane, "A", "B", "A", "C")
 
     script = Script()
     ride(script, act)
 
-    assert script.trips == [("mget", 1), ("start", 3), ("start", 2)]
+    assert script.trips == [("mget", 1), ("start", 1), ("start", 3)]
+
+
+def test_once_there_is_company_who_asks_in_one_turn_travels_together() -> None:
+    async def act(lane: ReadLane) -> None:
+        await burst(lane, "A", "B")
+        await burst(lane, "A", "B", "A", "C")
+        await ask(lane)
+        await ask(lane)
+
+    script = Script()
+    ride(script, act)
+
+    assert script.trips == [("mget", 2), ("start", 3), ("start", 1), ("start", 1)]
+
+
+def test_every_trip_is_accounted_for() -> None:
+    async def act(lane: ReadLane) -> None:
+        for _ in range(40):
+            await burst(lane, "A", "B")
+
+    before = accounts()
+    ride(Script(), act)
+
+    seconds, symbols, size = (b - a for a, b in zip(before, accounts(), strict=True))
+    assert (seconds, symbols, size) == (40, 80, 80 * len(RAW))
+
+
+def accounts() -> list[float]:
+    names = ("read_seconds_count", "read_batch_symbols_sum", "read_bytes_total")
+    labels: list[dict[str, str]] = [{"operation": "fetch"}, {}, {}]
+    return [
+        REGISTRY.get_sample_value(f"bellwether_online_store_{name}", label) or 0.0
+        for name, label in zip(names, labels, strict=True)
+    ]
 
 
 def test_a_lost_connection_is_asked_once_more_with_care() -> None:
