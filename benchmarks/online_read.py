@@ -29,7 +29,7 @@ from bellwether.core.clock import SystemClock
 from bellwether.core.types import FeatureVector
 from bellwether.events.inprocess import InProcessBus
 from bellwether.featurestore.redis_store import RedisOnlineStore
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 FEAST = "feast[redis]==0.67.0"
 SYMBOLS, FEATURES, IN_FLIGHT = 50, 60, 32

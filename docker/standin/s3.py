@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
 HELD = Path(os.environ.get("S3_STANDIN_DATA", "/data"))
@@ -59,7 +59,11 @@ def answer(environ: dict[str, object], start: Callable[..., object]) -> Iterable
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
 sys.stdout.write(f"recalled {recall()} objects\n")
 server = make_server(  # a container's own network
-    "0.0.0.0", PORT, answer, threaded=True, request_handler=MotoRequestHandler  # noqa: S104
+    "0.0.0.0",
+    PORT,
+    answer,
+    threaded=True,
+    request_handler=MotoRequestHandler,
 )
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda _number, _frame: threading.Thread(target=server.shutdown).start())

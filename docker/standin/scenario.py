@@ -53,7 +53,9 @@ def step(what: str) -> Iterator[list[str]]:
 def check(holds: object, what: str) -> None:
     if not holds:
         for name in (*PLATFORM, *SERVERS):
-            say(f"--- {name}\n{output('podman', 'logs', '--tail', '15', container(name), fails=True)}")
+            say(
+                f"--- {name}\n{output('podman', 'logs', '--tail', '15', container(name), fails=True)}"
+            )
         sys.exit(f"NOT SO: {what}")
 
 
@@ -70,7 +72,10 @@ def output(*command: str, fails: bool = False) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = [line for line in done.stderr.splitlines() if not any(n in line for n in NOISE)]
     if done.returncode and not fails:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n" + "\n".join(told[-30:]))
+        sys.exit(
+            f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n"
+            + "\n".join(told[-30:])
+        )
     return done.stdout + ("\n".join(told) if fails else "")
 
 
@@ -95,9 +100,13 @@ def inside(service: str, *command: str, fails: bool = False) -> str:
     return output("podman", "exec", container(service), *command, fails=fails).strip()
 
 
-def call(path: str, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
+def call(
+    path: str, body: dict[str, Any] | None = None, **headers: str
+) -> tuple[int, dict[str, Any]]:
     """Ask the published port; 0 where nobody answers."""
-    request = urllib.request.Request(URL + path, headers={name.replace("_", "-"): v for name, v in headers.items()})
+    request = urllib.request.Request(
+        URL + path, headers={name.replace("_", "-"): v for name, v in headers.items()}
+    )
     if body is not None:
         request.data = json.dumps(body).encode()
         request.add_header("content-type", "application/json")
@@ -169,7 +178,9 @@ class Load:
                 time.sleep(0.05)
 
     def told(self) -> str:
-        return ", ".join(f"{n} x {status or 'no answer'}" for status, n in sorted(self.statuses.items()))
+        return ", ".join(
+            f"{n} x {status or 'no answer'}" for status, n in sorted(self.statuses.items())
+        )
 
 
 def come_up() -> None:
@@ -183,16 +194,29 @@ def hold_promises() -> None:
         for name in (*PLATFORM, *SERVERS):
             user = inside(name, "id", "-u")
             check(user != "0", f"{name} runs as {user}, not root")
-            check("Read-only" in inside(name, "touch", "/etc/x", fails=True), f"{name}: / is read-only")
+            check(
+                "Read-only" in inside(name, "touch", "/etc/x", fails=True),
+                f"{name}: / is read-only",
+            )
             status = inside(name, "cat", "/proc/1/status")
             check("CapEff:\t0000000000000000" in status, f"{name} has no capability")
             check("NoNewPrivs:\t1" in status, f"{name} cannot gain privileges")
     with step("health checks of the compose file") as notes:
         for name in (*PLATFORM, *SERVERS):
-            until(lambda n=name: not output("podman", "healthcheck", "run", container(n), fails=True), f"{name} is healthy")
+            until(
+                lambda n=name: not output("podman", "healthcheck", "run", container(n), fails=True),
+                f"{name} is healthy",
+            )
             notes.append(name)
-    published = [line for line in output("podman", "ps", "--format", "{{.Names}} {{.Ports}}").splitlines() if "->" in line]
-    check(published == [f"{container('api')} 127.0.0.1:8000->8000/tcp"], f"one port is published: {published}")
+    published = [
+        line
+        for line in output("podman", "ps", "--format", "{{.Names}} {{.Ports}}").splitlines()
+        if "->" in line
+    ]
+    check(
+        published == [f"{container('api')} 127.0.0.1:8000->8000/tcp"],
+        f"one port is published: {published}",
+    )
 
 
 def fill() -> None:
@@ -230,7 +254,9 @@ def predict() -> list[str]:
     with step("a queued prediction, answered by the worker"):
         status, answer = call("/predict", {"symbol": "AAPL"}, prefer="respond-async")
         check(status == 202, f"it is queued: {status} {answer}")
-        until(lambda: call(f"/predictions/{answer['prediction_id']}")[0] == 200, "the worker answers")
+        until(
+            lambda: call(f"/predictions/{answer['prediction_id']}")[0] == 200, "the worker answers"
+        )
         made.append(answer["prediction_id"])
     return made
 
@@ -239,7 +265,9 @@ def mirror() -> list[str]:
     with step("run --rm api mirror") as notes:
         notes.append(" ".join(bellwether("mirror").split()))
         runs = inside("mlflow", "/opt/mlflow/bin/python", "-c", RUNS).splitlines()
-        check(runs and all(" FINISHED " in run for run in runs), f"MLflow has finished runs: {runs}")
+        check(
+            runs and all(" FINISHED " in run for run in runs), f"MLflow has finished runs: {runs}"
+        )
         notes.extend(runs)
     return runs
 
@@ -252,7 +280,10 @@ def kill(service: str) -> list[str]:
         os.kill(int(before), signal.SIGKILL)
         back = until(lambda: running_again(service, before), f"{service} is restarted")
         notes.append(f"restarted after {back:.1f} s")
-        until(lambda: not output("podman", "healthcheck", "run", container(service), fails=True), f"{service} is healthy")
+        until(
+            lambda: not output("podman", "healthcheck", "run", container(service), fails=True),
+            f"{service} is healthy",
+        )
         since = len(load.acknowledged)
         until(lambda: len(load.acknowledged) > since + 100, "predictions go on")
         until(healthy, "/health is healthy")
@@ -266,8 +297,13 @@ def running_again(service: str, before: str) -> bool:
 
 
 def measure(when: str) -> None:
-    found = {name: resident(is_command(mark)) for name, mark in (("api", "serve"), ("worker", "worker"))}
-    say(f"           resident {when}: " + ", ".join(f"{name} {mb:.0f} MB" for name, mb in found.items()))
+    found = {
+        name: resident(is_command(mark)) for name, mark in (("api", "serve"), ("worker", "worker"))
+    }
+    say(
+        f"           resident {when}: "
+        + ", ".join(f"{name} {mb:.0f} MB" for name, mb in found.items())
+    )
 
 
 def kept() -> dict[str, Any]:
@@ -306,9 +342,16 @@ def main() -> None:
         until(healthy, "/health is healthy")
     with step("what was there before the stack went down") as notes:
         missing = [i for i in made if call(f"/predictions/{i}")[0] != 200]
-        check(not missing, f"every acknowledged prediction is there; missing {len(missing)}: {missing[:3]}")
+        check(
+            not missing,
+            f"every acknowledged prediction is there; missing {len(missing)}: {missing[:3]}",
+        )
         check(kept() == before, "releases, features and MLflow runs are the same")
-        notes += [f"{len(made)} predictions", f"{len(before['releases'])} releases", f"{len(before['runs'])} MLflow runs"]
+        notes += [
+            f"{len(made)} predictions",
+            f"{len(before['releases'])} releases",
+            f"{len(before['runs'])} MLflow runs",
+        ]
     predict()
     go_down("--volumes")
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bellwether.bucket_link import is_remote
 from bellwether.core.calendar import SessionCalendar, session_calendar
 from bellwether.core.clock import SampleClock, SystemClock
 from bellwether.core.errors import StorageError
@@ -16,6 +15,7 @@ from bellwether.database.predictions import SqlPredictionLog
 from bellwether.featurestore.offline import DeltaFeatureStore
 from bellwether.featurestore.online import InProcessOnlineStore
 from bellwether.lake.delta import DeltaLake
+from bellwether.links.bucket import is_remote
 from bellwether.registry.folder import FolderReleases
 from bellwether.registry.mlflow_mirror import MlflowMirror
 from bellwether.registry.objects import ObjectReleases
@@ -102,7 +102,7 @@ def _redis(settings: Settings) -> tuple[OnlineStore, RequestQueue]:
     from bellwether.events.redis_queue import RedisRequestQueue
     from bellwether.featurestore.cached import CachedOnlineStore
     from bellwether.featurestore.redis_store import RedisOnlineStore
-    from bellwether.redis_link import RedisLink
+    from bellwether.links.redis import RedisLink
 
     link = RedisLink(
         settings.redis_url, cluster=settings.redis_cluster, timeout_s=settings.redis_timeout_s

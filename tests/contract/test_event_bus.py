@@ -10,7 +10,7 @@ from tests.waiting import until
 from bellwether.core.ports import EventBus
 from bellwether.events.inprocess import InProcessBus
 from bellwether.events.redis_bus import RedisBus
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 
 class Ear:

@@ -22,7 +22,7 @@ from bellwether.events.redis_bus import RedisBus
 from bellwether.featurestore.cached import CachedOnlineStore
 from bellwether.featurestore.online import InProcessOnlineStore
 from bellwether.featurestore.redis_store import RedisOnlineStore
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 NOW = datetime(2024, 1, 2, 21, 0, 0, 123456, tzinfo=UTC)
 WALL = FixedClock(NOW)

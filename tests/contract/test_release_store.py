@@ -9,9 +9,9 @@ import pytest
 from obstore.store import S3Store
 from tests.object_servers import S3
 
-from bellwether.bucket_link import for_objects
 from bellwether.core.errors import MissingRecord, TamperedArtifact
 from bellwether.core.ports import ReleaseStore
+from bellwether.links.bucket import for_objects
 from bellwether.registry.folder import FolderReleases
 from bellwether.registry.objects import ObjectReleases
 

@@ -17,7 +17,7 @@ from bellwether.core.errors import Overloaded
 from bellwether.core.ports import RequestQueue
 from bellwether.core.types import DeadLetter, QueueCounts, QueuedRequest
 from bellwether.events.redis_queue import RedisRequestQueue
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 Make = Callable[..., RequestQueue]
 NOW = datetime(2024, 1, 2, 21, 0, 0, 123456, tzinfo=UTC)

@@ -15,11 +15,11 @@ from tests.object_servers import S3, failing_server, lossy
 from tests.servers import free_port
 from tests.waiting import until
 
-from bellwether.bucket_link import TIMEOUT_S
 from bellwether.core.errors import StorageError, Unavailable
 from bellwether.core.ports import SourceQuery
 from bellwether.featurestore.offline import DeltaFeatureStore
 from bellwether.lake.delta import DeltaLake
+from bellwether.links.bucket import TIMEOUT_S
 from bellwether.registry.folder import FolderReleases
 from bellwether.registry.objects import ObjectReleases
 from bellwether.settings import Settings

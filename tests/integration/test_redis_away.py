@@ -19,7 +19,7 @@ from bellwether.events.redis_bus import RedisBus
 from bellwether.events.redis_queue import RedisRequestQueue
 from bellwether.featurestore.cached import CachedOnlineStore
 from bellwether.featurestore.redis_store import RedisOnlineStore
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 TIMEOUT_S = 0.25
 PATIENCE_S = 3 * TIMEOUT_S  # for a machine that has other things to do

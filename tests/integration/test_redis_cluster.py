@@ -23,7 +23,7 @@ from bellwether.events.redis_bus import RedisBus
 from bellwether.events.redis_queue import RedisRequestQueue
 from bellwether.featurestore.cached import CachedOnlineStore
 from bellwether.featurestore.redis_store import RedisOnlineStore
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 VIEW = "daily@3f2a"
 NOW = datetime(2024, 1, 2, 21, tzinfo=UTC)

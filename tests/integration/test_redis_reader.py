@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import redis
 
-from bellwether.redis_link import Reader, RedisLink
+from bellwether.links.redis import Reader, RedisLink
 
 HELLO = b"%1\r\n$5\r\nproto\r\n:3\r\n"
 ANSWER = b"*2\r\n$3\r\none\r\n_\r\n"

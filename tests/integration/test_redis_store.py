@@ -22,7 +22,7 @@ from bellwether.events.redis_bus import RedisBus
 from bellwether.featurestore.cached import CachedOnlineStore
 from bellwether.featurestore.codec import encode, key_of
 from bellwether.featurestore.redis_store import RedisOnlineStore
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 ROOT = Path(__file__).parents[2]
 VIEW = "daily@3f2a"
@@ -281,7 +281,7 @@ from tests.integration.test_redis_store import NOW, ONE
 from bellwether.core.clock import FixedClock
 from bellwether.events.inprocess import InProcessBus
 from bellwether.featurestore.redis_store import RedisOnlineStore
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 store = RedisOnlineStore(RedisLink(sys.argv[1], timeout_s=5.0), InProcessBus(), FixedClock(NOW))
 days = list(range(int(sys.argv[2]), 200, 2))

@@ -12,7 +12,7 @@ from bellwether.core.errors import StorageError, Unavailable
 from bellwether.core.types import FeatureVector
 from bellwether.featurestore.codec import encode
 from bellwether.featurestore.lane import ReadLane
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 ONE = FeatureVector("A", date(2024, 1, 2), "v", NOW, bytes(16), 1.0)

@@ -1,6 +1,6 @@
 """How buckets are reached is said once, in the settings, and no wait is without an end."""
 
-from bellwether.bucket_link import for_delta, for_objects, for_polars, is_remote
+from bellwether.links.bucket import for_delta, for_objects, for_polars, is_remote
 from bellwether.settings import Settings
 
 LOCAL = Settings(s3_endpoint="http://127.0.0.1:9000", s3_access_key="key", s3_secret_key="secret")  # noqa: S106 - of no server

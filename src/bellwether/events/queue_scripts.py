@@ -3,7 +3,7 @@
 KEYS are always stream, state, dead, bodies and reasons; ARGV is told with each script.
 """
 
-from bellwether.redis_link import Script
+from bellwether.links.redis import Script
 
 # ARGV: request id, body, capacity. Returns 1, 0 if it was known, or minus the number in the queue.
 SUBMIT = Script("""\

@@ -9,7 +9,7 @@ import redis
 from redis.backoff import EqualJitterBackoff
 
 from bellwether.events.listeners import Listener
-from bellwether.redis_link import AWAY, OTHER, RedisLink
+from bellwether.links.redis import AWAY, OTHER, RedisLink
 from bellwether.telemetry import (
     EVENTS_CONNECTED,
     EVENTS_LINKS_LOST,

@@ -20,7 +20,7 @@ import redis
 from bellwether.core.errors import Overloaded
 from bellwether.core.types import DeadLetter, QueueCounts, QueuedRequest
 from bellwether.events import queue_scripts as scripts
-from bellwether.redis_link import RedisLink
+from bellwether.links.redis import RedisLink
 from bellwether.telemetry import (
     QUEUE_DEAD,
     QUEUE_DONE,

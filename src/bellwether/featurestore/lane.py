@@ -15,7 +15,7 @@ import redis
 from bellwether.core.errors import StorageError, Unavailable
 from bellwether.core.types import FeatureVector
 from bellwether.featurestore.codec import decode, key_of
-from bellwether.redis_link import SERVER, Reader, RedisLink
+from bellwether.links.redis import SERVER, Reader, RedisLink
 from bellwether.telemetry import (
     ONLINE_CORRUPT,
     ONLINE_READ_BYTES,

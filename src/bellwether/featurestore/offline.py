@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import write_deltalake
 
 from bellwether.core.types import FeatureVector
-from bellwether.delta_table import ALONE, DeltaTables
+from bellwether.links.delta import ALONE, DeltaTables
 
 TABLE = "features"
 KEYS = ("symbol", "session", "last_close")

@@ -18,7 +18,7 @@ from bellwether.core.types import FeatureVector, OnlineCensus, OnlineEntry
 from bellwether.featurestore import codec
 from bellwether.featurestore.lane import ReadLane
 from bellwether.featurestore.online import rank
-from bellwether.redis_link import SERVER, RedisLink, Script
+from bellwether.links.redis import SERVER, RedisLink, Script
 from bellwether.telemetry import (
     ONLINE_CORRUPT,
     ONLINE_READ_BYTES,

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
 from bellwether.core.types import AppendResult, Rejection
-from bellwether.delta_table import ALONE, DeltaTables
+from bellwether.links.delta import ALONE, DeltaTables
 
 TOLD = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
 KEYS = ("symbol", "session", "source")

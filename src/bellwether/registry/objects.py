@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from bellwether.bucket_link import BucketLink, for_objects
 from bellwether.core.errors import ConfigError, MissingRecord, StorageError, TamperedArtifact
 from bellwether.core.types import ReleaseFiles
+from bellwether.links.bucket import BucketLink, for_objects
 from bellwether.registry.content import HASHES, MANIFEST, is_id, opened, seal
 from bellwether.registry.folder import FolderReleases
 from bellwether.telemetry import get_logger

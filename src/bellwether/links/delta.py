@@ -13,8 +13,8 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
-from bellwether.bucket_link import BucketLink, for_delta, for_polars, is_remote
 from bellwether.core.errors import StorageError
+from bellwether.links.bucket import BucketLink, for_delta, for_polars, is_remote
 
 TRIES = 20
 ALONE = CommitProperties(max_commit_retries=0)

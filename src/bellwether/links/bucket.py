@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from bellwether.core.errors import StorageError
-from bellwether.resilience import Breaker
+from bellwether.links.breaker import Breaker
 
 TIMEOUT_S = 5
 CONNECT_S = 2

@@ -30,8 +30,8 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from bellwether.core.errors import ConfigError, StorageError
-from bellwether.redis_link.readers import ClusterReader, NodeReader, Reader
-from bellwether.resilience import Breaker
+from bellwether.links.breaker import Breaker
+from bellwether.links.redis.readers import ClusterReader, NodeReader, Reader
 
 SERVER = "redis"
 HEALTH_CHECK_S = 15
