@@ -1,5 +1,8 @@
 """Puts what the platform's own record says into gauges, whichever process did the work."""
 
+from contextlib import suppress
+
+from bellwether.core.errors import StorageError
 from bellwether.core.ports import Ports
 from bellwether.telemetry import LAKE_WATERMARK, MIRROR_PENDING, NEWEST_SESSION, QUARANTINED_ROWS
 
@@ -16,8 +19,9 @@ class RecordGauges:
         ledger = self._ports.ledger
         told = ledger.ingestions()
         if len(told) != self._ingestions:
-            QUARANTINED_ROWS.set(self._ports.lake.quarantine().height)
-            self._ingestions = len(told)
+            with suppress(StorageError):  # a lake that is away is named by health, not here
+                QUARANTINED_ROWS.set(self._ports.lake.quarantine().height)
+                self._ingestions = len(told)
         changed = [row.watermark for row in told if row.added or row.revised]
         if changed:
             LAKE_WATERMARK.set(max(changed).timestamp())
