@@ -27,6 +27,7 @@ PLATFORM = ("api", "worker")
 SERVERS = ("postgres", "redis", "minio", "mlflow")
 LOADERS = 2
 WAIT_S = 90.0
+AWAY_S = 8.0
 NOISE = ("systemd connection", "Ignored ", "syslog", "not a TTY")
 
 RUNS = """
@@ -315,6 +316,30 @@ def kept() -> dict[str, Any]:
     }
 
 
+def away(service: str, seconds: float) -> list[str]:
+    """Keep a server away under load for longer than anybody waits, and see predictions go on."""
+    with step(f"{service} away for {seconds:g} s under load"), Load() as load:
+        until(lambda: len(load.acknowledged) > 50, "the load runs")
+        output("podman", "stop", "--time", "0", container(service))
+        time.sleep(seconds)
+        output("podman", "start", container(service))
+        since = len(load.acknowledged)
+        until(lambda: len(load.acknowledged) > since + 100, "predictions go on")
+        until(healthy, "/health is healthy")
+    say(f"           {load.told()}; longest time without a prediction {load.longest_gap_s:.1f} s")
+    return load.acknowledged
+
+
+def end_well() -> None:
+    with step("SIGTERM to the platform") as notes:
+        for name in PLATFORM:
+            begun = time.monotonic()
+            output("podman", "stop", "--time", "30", container(name))
+            code = inspect(name, "{{.State.ExitCode}}")
+            check(code == "0", f"{name} ends by itself, with 0: {code}")
+            notes.append(f"{name} ended after {time.monotonic() - begun:.1f} s")
+
+
 def go_down(*flags: str) -> None:
     with step(" ".join(("down", *flags))):
         compose("down", *flags)
@@ -332,10 +357,12 @@ def main() -> None:
     measure("with one release")
     for server in ("postgres", "redis"):
         made += kill(server)
+        made += away(server, AWAY_S)
     measure("after the load")
     with step("replay of the newest 50") as notes:
         notes.append(bellwether("replay", "--last", "50").splitlines()[0])
     before = kept()
+    end_well()
     go_down()
     come_up()
     with step("until /health is healthy"):
