@@ -43,7 +43,7 @@ BARS_IN = pa.DataFrameSchema(
     },
     strict=True,
     name="bars_in",
-    unique=["symbol", "session"],
+    metadata={"keys": ["symbol", "session"]},
 )
 """Accepted bars of one source, before the lake: prices in USD, volume in shares, times UTC.
 
@@ -57,7 +57,7 @@ BARS = pa.DataFrameSchema(
     {**BARS_IN.columns, **_KEPT},
     strict=True,
     name="bars",
-    unique=["symbol", "session", "source", "revision"],
+    metadata={"keys": ["symbol", "session", "source", "revision"]},
 )
 """Bars in the lake with the actions of their session: every revision, never overwritten.
 
@@ -76,7 +76,7 @@ ACTIONS_IN = pa.DataFrameSchema(
     },
     strict=True,
     name="corporate_actions_in",
-    unique=["symbol", "session", "kind"],
+    metadata={"keys": ["symbol", "session", "kind"]},
 )
 """Splits and dividends by ex-date.
 
@@ -88,7 +88,7 @@ ACTIONS = pa.DataFrameSchema(
     {**ACTIONS_IN.columns, **_KEPT},
     strict=True,
     name="corporate_actions",
-    unique=["symbol", "session", "kind", "source", "revision"],
+    metadata={"keys": ["symbol", "session", "kind", "source", "revision"]},
 )
 """Corporate actions in the lake, every revision."""
 
@@ -104,7 +104,7 @@ UNIVERSE_IN = pa.DataFrameSchema(
     },
     strict=True,
     name="universe_in",
-    unique=["universe", "symbol", "first"],
+    metadata={"keys": ["universe", "symbol", "first"]},
 )
 """Spells of membership: from session `first` to session `last`, both included.
 
@@ -116,7 +116,7 @@ UNIVERSE = pa.DataFrameSchema(
     {**UNIVERSE_IN.columns, **_KEPT},
     strict=True,
     name="universe",
-    unique=["universe", "symbol", "first", "source", "revision"],
+    metadata={"keys": ["universe", "symbol", "first", "source", "revision"]},
 )
 """Membership in the lake, every revision."""
 
@@ -132,7 +132,7 @@ QUOTES_IN = pa.DataFrameSchema(
     },
     strict=True,
     name="quotes_in",
-    unique=["symbol", "quoted_at"],
+    metadata={"keys": ["symbol", "quoted_at"]},
 )
 """Best bid and ask in USD per share, sizes in shares, at one instant."""
 
@@ -140,7 +140,7 @@ QUOTES = pa.DataFrameSchema(
     {**QUOTES_IN.columns, **_KEPT},
     strict=True,
     name="quotes",
-    unique=["symbol", "quoted_at", "source", "revision"],
+    metadata={"keys": ["symbol", "quoted_at", "source", "revision"]},
 )
 """Quotes in the lake, every revision."""
 
@@ -173,7 +173,7 @@ SERIES = pa.DataFrameSchema(
     },
     strict=True,
     name="series",
-    unique=["symbol", "session"],
+    metadata={"keys": ["symbol", "session"]},
 )
 """Total-return series adjusted forward from a symbol's first bar, one row each session.
 
@@ -192,7 +192,7 @@ LABELS = pa.DataFrameSchema(
     },
     strict=True,
     name="labels",
-    unique=["symbol", "session"],
+    metadata={"keys": ["symbol", "session"]},
 )
 """Log return from the open after the decision to the open h sessions later; null where unknown."""
 
@@ -203,4 +203,19 @@ def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
         schema.validate(frame)
     except (SchemaError, SchemaErrors) as error:
         raise SchemaViolation(str(schema.name), str(error).splitlines()[0]) from error
+    keys = (schema.metadata or {}).get("keys")
+    if keys and not _once(frame, keys):
+        raise SchemaViolation(str(schema.name), f"rows repeat {', '.join(keys)}")
     return frame.select(list(schema.columns))
+
+
+def _once(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Tell whether no row repeats the keys of another; rows in order, the usual case, are quick."""
+    rising, same = pl.lit(value=False), pl.lit(value=True)
+    for key in keys:
+        column = pl.col(key)
+        rising |= same & (column > column.shift(1)).fill_null(value=False)
+        same &= (column == column.shift(1)).fill_null(value=False)
+    if frame.height == 0 or frame.select(rising.slice(1).all()).item():
+        return True
+    return not frame.select(keys).is_duplicated().any()

@@ -80,11 +80,11 @@ def counted(told: Told, new: Mapping[str, pl.DataFrame]) -> tuple[int, int, int]
     added = revised = given = 0
     day = ["symbol", "session"]
     if told.bars is not None:
-        fresh = new[BARS.name]
-        touched = pl.concat([fresh.select(day), new[ACTIONS.name].select(day)]).unique()
+        fresh, acted = new[BARS.name], new[ACTIONS.name].select(day).unique()
         first = fresh.filter(pl.col("revision") == 0).height
+        only_acted = acted.join(fresh, on=day, how="anti").join(told.bars, on=day, how="semi")
         added += first
-        revised += touched.join(told.bars.select(day), on=day, how="semi").height - first
+        revised += fresh.height - first + only_acted.height
         given += told.bars.height
     explicit = {UNIVERSE.name: told.facts[UNIVERSE.name], QUOTES.name: told.facts[QUOTES.name]}
     if told.actions is not None:
