@@ -209,13 +209,21 @@ def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
     return frame.select(list(schema.columns))
 
 
+def in_order(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sort by `keys`; rows that are in order, the usual case, are only looked at."""
+    return frame if _rising(frame, keys) else frame.sort(keys, maintain_order=True)
+
+
 def _once(frame: pl.DataFrame, keys: list[str]) -> bool:
-    """Tell whether no row repeats the keys of another; rows in order, the usual case, are quick."""
-    rising, same = pl.lit(value=False), pl.lit(value=True)
+    """Tell whether no row repeats the keys of another."""
+    return _rising(frame, keys) or not frame.select(keys).is_duplicated().any()
+
+
+def _rising(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Tell whether each row lies strictly after the one before it."""
+    after, same = pl.lit(value=False), pl.lit(value=True)
     for key in keys:
         column = pl.col(key)
-        rising |= same & (column > column.shift(1)).fill_null(value=False)
+        after |= same & (column > column.shift(1)).fill_null(value=False)
         same &= (column == column.shift(1)).fill_null(value=False)
-    if frame.height == 0 or frame.select(rising.slice(1).all()).item():
-        return True
-    return not frame.select(keys).is_duplicated().any()
+    return frame.height == 0 or bool(frame.select(after.slice(1).all()).item())
