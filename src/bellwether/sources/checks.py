@@ -17,9 +17,7 @@ PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "split_ratio", "dividend_usd")
 SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=]{0,15}$"
 MOST_USD, MOST_SHARES, MOST_SPLIT = 1e8, 1e15, 1000.0
-MOST_DIVIDEND = (
-    10.0  # of the close on the ex-date; what it leaves of the close before is judged later
-)
+MOST_DIVIDEND = 10.0  # of the close on the ex-date, where no close before is at hand
 SLACK = 1e-9
 SWAPPED_SHARE, SWAPPED_ROWS = 0.5, 10
 SPLITS = tuple(p / q for p in range(1, 21) for q in (1, 2, 3, 4, 5, 10) if p != q)

@@ -41,7 +41,9 @@ class FilesSource:
         for path in _found(Path(query.path)):
             table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
             stem = path.name.split(".")[0].upper()
-            rows = shaped(table, path.name, query.columns, query.zone, calendar, stem, query.adjusted)
+            rows = shaped(
+                table, path.name, query.columns, query.zone, calendar, stem, query.adjusted
+            )
             parts.append(asked_for(_quoted(rows, table), query))
         rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
         done = accept(rows, self.name, calendar, known_until, query.adjusted)
