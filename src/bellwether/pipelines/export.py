@@ -68,7 +68,10 @@ def run(config: ExportConfig, ports: Ports, progress: Progress = quiet) -> Expor
     symbols = _symbols(config.symbols, ports)
     parts, empty = [], []
     for done, symbol in enumerate(symbols):
-        bars = as_of(ports.lake.bars([symbol]), known_at, BAR_KEYS)
+        told = ports.lake.bars([symbol])
+        raw = told.filter(pl.col("adjustment") != Adjustment.NONE).height == 0
+        # what arrived adjusted holds what came later, whenever it says that it was known
+        bars = as_of(told, known_at if raw else ports.clock.now(), BAR_KEYS)
         if bars.filter(pl.col("session") <= last).height:
             parts.append(_adjusted(symbol, bars, last, adjust, reinvest))
         else:

@@ -103,6 +103,9 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         rejected=len(rejections),
         reasons=dict(Counter(r.reason for r in rejections)),
         rejections=rejections,
+        remarks=batch.remarks,
+        symbols=_symbols(bars),
+        watermark=result.watermark,
     )
     ports.ledger.record_ingestion(_row(report, started, ports.wall.now()))
     for outcome in ("added", "revised", "unchanged", "rejected"):
