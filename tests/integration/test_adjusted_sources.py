@@ -22,11 +22,15 @@ from bellwether.core.clock import FixedClock
 from bellwether.core.errors import InvalidRequest, MissingRecord, StorageError, UnknownName
 from bellwether.core.ports import Ports, SourceQuery
 from bellwether.core.types import PredictionRequest
-from bellwether.features.adjust import bars_in_order
+from bellwether.features.adjust import adjust_forward, bars_in_order
 from bellwether.features.catalog import technical
-from bellwether.features.history import BAR_KEYS
+from bellwether.features.history import BAR_KEYS, feature_frame
+from bellwether.features.labels import open_to_open
 from bellwether.features.stream import StreamEngine
 from bellwether.inference.service import PredictionService
+from bellwether.models.explain import contributions
+from bellwether.models.factory import make
+from bellwether.models.packed import PackedModel
 from bellwether.pipelines import export, ingest, materialize, replay, train
 from bellwether.pipelines.dataset import build
 from bellwether.settings import Settings
@@ -139,6 +143,46 @@ def test_training_keeps_the_rows_and_leaves_holes(mixed: Ports) -> None:
     assert set(data.rows.filter(pl.Series(holes))["symbol"]) == {"IBM"}
     assert {columns[i] for i in np.flatnonzero(np.isnan(data.X).any(axis=0))} == set(NEEDS_VOLUME)
     assert (data.rows["symbol"] == "IBM").sum() == (data.rows["symbol"] == "MSFT").sum()
+
+
+@pytest.mark.parametrize("symbols", [("IBM", "MSFT"), ("IBM",)])
+@pytest.mark.parametrize("model", ["lightgbm", "xgboost", "linear"])
+def test_every_model_learns_from_holes_and_explains_them(
+    mixed: Ports, model: str, symbols: tuple[str, ...]
+) -> None:
+    watermark = mixed.lake.watermark()
+    assert watermark is not None
+    data = build(symbols, technical(), 1, watermark, mixed)
+    X, y = np.ascontiguousarray(data.X[-1500:]), data.y[-1500:]
+    fitted = make(model, technical().model_columns, seed=0).fit(X, y)
+    row = X[np.isnan(X).any(axis=1)][-1]
+
+    said = PackedModel(fitted.pack()).predict(row.reshape(1, -1))
+    base, shares = contributions(fitted.explainer(), row)
+
+    assert abs(base + shares.sum() - said.log_return[0]) < 1e-6
+
+
+def test_a_series_whose_adjustment_changes_ends_there(raw: Ports) -> None:
+    """In both engines and in the labels, and nothing before it is touched."""
+    bars = as_of(raw.lake.bars(["IBM"]), CLOSE, BAR_KEYS).head(200)
+    later = pl.int_range(pl.len()) >= 150
+    broken = bars.with_columns(
+        adjustment=pl.when(later).then(pl.lit("total")).otherwise("adjustment")
+    )
+    view, calendar = technical(), raw.calendar
+    series = adjust_forward(broken, calendar)
+    engine = StreamEngine(view, calendar)
+
+    history = feature_frame(view, series).select(view.columns).to_numpy()
+    plain = feature_frame(view, adjust_forward(bars, calendar)).select(view.columns).to_numpy()
+    streamed = np.vstack([engine.push(bar) for bar in bars_in_order(broken)])
+    labels = open_to_open(series, 1, calendar)["log_return"]
+
+    assert np.ascontiguousarray(history).tobytes() == streamed.tobytes()
+    assert history[:150].tobytes() == plain[:150].tobytes()
+    assert np.isnan(history[150:]).all()
+    assert (labels.head(148).null_count(), labels.tail(52).null_count()) == (0, 52)
 
 
 def test_answers_say_so_and_replay(mixed: Ports) -> None:
