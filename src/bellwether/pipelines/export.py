@@ -81,9 +81,9 @@ def run(config: ExportConfig, ports: Ports, progress: Progress = quiet) -> Expor
         raise MissingRecord("bar", f"{', '.join(symbols)} by {last}", "bellwether ingest")
     frame = pl.concat(parts)
     _write(frame, config.out)
-    told = tuple(s for s in symbols if s not in empty)
+    full = tuple(s for s in symbols if s not in empty)
     return ExportReport(
-        str(config.out), last, adjust.value, reinvest.value, told, tuple(empty), frame.height
+        str(config.out), last, adjust.value, reinvest.value, full, tuple(empty), frame.height
     )
 
 
