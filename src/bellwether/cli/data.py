@@ -27,6 +27,9 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
         list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")
     ] = None,
     zone: Annotated[str | None, typer.Option(help="Zone of times written without one.")] = None,
+    adjusted: Annotated[
+        str, typer.Option(help="What prices hold already: none, splits or total.")
+    ] = "none",
     as_json: Json = False,
 ) -> None:
     """Bring bars into the lake; what breaks a rule goes to quarantine, with its line.
@@ -44,6 +47,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
             last=last.date() if last else None,
             columns=_mapped(columns),
             zone=zone,
+            adjusted=adjusted,
         )
         with ports() as wired, progress_bar(silent=as_json) as progress:
             report = use.run(use.IngestConfig(source, query), wired.ports, progress)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, model, requests, service
+from bellwether.cli import data, export, model, requests, service
 from bellwether.cli.frame import edge, say, tell
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 for group in (data.app, model.app, service.app, requests.app):
     app.registered_commands += group.registered_commands
+data.lake.command("export")(export.export)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")

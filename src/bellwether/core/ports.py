@@ -15,6 +15,7 @@ import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.types import (
+    Adjustment,
     AppendResult,
     CompactResult,
     DeadLetter,
@@ -62,7 +63,7 @@ class SourceQuery:
     """What a source is asked for; None means all it has.
 
     `columns` maps our column names to the names in a file; `zone` says where timestamps without a
-    zone were written.
+    zone were written; `adjusted` says what the prices hold already (none, splits or total).
     """
 
     symbols: tuple[str, ...] | None = None
@@ -71,6 +72,7 @@ class SourceQuery:
     last: date | None = None
     columns: Mapping[str, str] | None = None
     zone: str | None = None
+    adjusted: str = Adjustment.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ import polars as pl
 from pandera.errors import SchemaError, SchemaErrors
 
 from bellwether.core.errors import SchemaViolation
+from bellwether.core.types import MIXED, Adjustment
 
 UTC_TIME = pl.Datetime("us", "UTC")
 _MOST = 1e300
 _POSITIVE = pa.Check.in_range(0, _MOST, include_min=False)  # refuses NaN, which `gt` does not
 _NOT_NEGATIVE = pa.Check.in_range(0, _MOST)
+_ADJUSTMENTS = [a.value for a in Adjustment]
 
 _PRICES = {
     name: pa.Column(pl.Float64, _POSITIVE, nullable=False)
@@ -38,7 +40,7 @@ _KEPT = {
 BARS_IN = pa.DataFrameSchema(
     {
         **_BAR,
-        "adjustment": pa.Column(pl.String, pa.Check.isin(["none", "splits", "total"])),
+        "adjustment": pa.Column(pl.String, pa.Check.isin(_ADJUSTMENTS)),
         **_TOLD_BY,
     },
     strict=True,
@@ -47,10 +49,11 @@ BARS_IN = pa.DataFrameSchema(
 )
 """Accepted bars of one source, before the lake: prices in USD, volume in shares, times UTC.
 
-`adjustment` says what the source has done to prices and volume: `none` (as traded), `splits` (on
-the share basis of its newest day) or `total` (splits and dividends). `event_time` is the close of
-the session; `knowledge_time` is when the bar could first be known and `knowledge_basis` says how
-that is known (`session_close` where it is assumed).
+`adjustment` says what is in prices and volume already: "none" (as traded), "splits" (both are on
+the share basis of the newest day, and so is `dividend_usd`) or "total" (splits and dividends).
+
+`event_time` is the close of the session; `knowledge_time` is when the bar could first be known and
+`knowledge_basis` says how that is known (`session_close` where it is assumed).
 """
 
 BARS = pa.DataFrameSchema(
@@ -169,6 +172,7 @@ SERIES = pa.DataFrameSchema(
         "price_factor": pa.Column(pl.Float64, _POSITIVE),
         "volume_factor": pa.Column(pl.Float64, _POSITIVE),
         "carried": pa.Column(pl.Boolean),
+        "adjustment": pa.Column(pl.String, pa.Check.isin([*_ADJUSTMENTS, MIXED])),
         "knowledge_time": pa.Column(UTC_TIME),
     },
     strict=True,
@@ -178,7 +182,8 @@ SERIES = pa.DataFrameSchema(
 """Total-return series adjusted forward from a symbol's first bar, one row each session.
 
 `price_factor` and `volume_factor` lead back to the raw scale of the day: raw = adjusted / factor.
-`carried` marks a session without a bar, filled with the last close and no volume.
+`carried` marks a session without a bar, filled with the last close and no volume. `adjustment`
+is what the bars brought along, "mixed" from the first bar on that contradicts the one before.
 """
 
 LABELS = pa.DataFrameSchema(

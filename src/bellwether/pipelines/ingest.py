@@ -10,6 +10,7 @@ import uuid_utils
 from bellwether.core.errors import UnknownName
 from bellwether.core.ports import IngestionRow, LakeBatch, Ports, Progress, SourceQuery, quiet
 from bellwether.core.types import Rejection, Remark
+from bellwether.pipelines.basis import unmixed
 from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
@@ -87,26 +88,28 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
     progress("Reading", 0, 2)
     batch = source.read(config.query, ports.wall.now())
     progress("Writing", 1, 2)
-    bars = batch.bars if batch.bars.height else None
-    result = ports.lake.append(LakeBatch(bars=bars, rejections=batch.rejections), ports.wall.now())
+    bars, mixes = unmixed(batch.bars, ports)
+    rejections = (*batch.rejections, *mixes)
+    told = LakeBatch(bars=bars if bars.height else None, rejections=rejections)
+    result = ports.lake.append(told, ports.wall.now())
     progress("Writing", 2, 2)
     report = IngestReport(
         source=config.source,
         read=batch.rows_read,
-        accepted=batch.bars.height,
+        accepted=bars.height,
         added=result.added,
         revised=result.revised,
         unchanged=result.unchanged,
-        rejected=len(batch.rejections),
-        reasons=dict(Counter(r.reason for r in batch.rejections)),
-        rejections=batch.rejections,
+        rejected=len(rejections),
+        reasons=dict(Counter(r.reason for r in rejections)),
+        rejections=rejections,
         remarks=batch.remarks,
-        symbols=_symbols(batch.bars),
+        symbols=_symbols(bars),
         watermark=result.watermark,
     )
     ports.ledger.record_ingestion(_row(report, started, ports.wall.now()))
-    for told in ("added", "revised", "unchanged", "rejected"):
-        INGESTED_ROWS.labels(told).inc(getattr(report, told))
+    for outcome in ("added", "revised", "unchanged", "rejected"):
+        INGESTED_ROWS.labels(outcome).inc(getattr(report, outcome))
     ports.clock.look()
     return report
 

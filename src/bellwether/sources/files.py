@@ -16,6 +16,7 @@ import polars as pl
 from bellwether.core.calendar import session_calendar
 from bellwether.core.errors import InvalidRequest, UnreadableFile
 from bellwether.core.ports import SourceBatch, SourceQuery
+from bellwether.core.types import Adjustment
 from bellwether.sources.checks import accept
 from bellwether.sources.shape import asked_for, shaped
 
@@ -32,15 +33,20 @@ class FilesSource:
         if query.path is None:
             raise InvalidRequest("--path", "say which file or folder to read")
         _check_zone(query.zone)
+        if query.adjusted not in list(Adjustment):
+            why = f"{query.adjusted!r} is none of {', '.join(Adjustment)}"
+            raise InvalidRequest("--adjusted", why)
         calendar = session_calendar()
         parts = []
         for path in _found(Path(query.path)):
             table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
             stem = path.name.split(".")[0].upper()
-            rows = shaped(table, path.name, query.columns, query.zone, calendar, stem)
+            rows = shaped(
+                table, path.name, query.columns, query.zone, calendar, stem, query.adjusted
+            )
             parts.append(asked_for(_quoted(rows, table), query))
         rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
-        done = accept(rows, self.name, calendar, known_until)
+        done = accept(rows, self.name, calendar, known_until, query.adjusted)
         return SourceBatch(done.bars, done.rejections, done.remarks, rows.height)
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import UnreadableFile
 from bellwether.core.ports import SourceQuery
+from bellwether.core.types import Adjustment
 from bellwether.sources.actions import derive
 from bellwether.sources.checks import NUMBERS
 from bellwether.sources.dates import sessions
@@ -64,10 +65,12 @@ def shaped(
     zone: str | None,
     calendar: SessionCalendar,
     symbol: str | None = None,
+    adjusted: str = Adjustment.NONE,
 ) -> pl.DataFrame:
     """Parse a found table into the rows that `checks.accept` takes.
 
     `table` has the file's columns, `location`, and may have `why` for rows that are already lost.
+    Splits and dividends that the file does not tell are read out of an adjusted close.
     """
     meta = ("location", "why")
     names = named([c for c in table.columns if c not in meta], place, mapping)
@@ -92,12 +95,14 @@ def shaped(
             "order": np.arange(table.height),
         }
     )
-    acted = "split_ratio" in names or "dividend_usd" in names
+    told = "split_ratio" in names or "dividend_usd" in names
     happened = pl.when(pl.col("split_ratio") != 0).then("split_ratio")
     rows = rows.with_columns(
         split_ratio=happened.fill_null(1.0), dividend_usd=pl.col("dividend_usd").fill_null(0.0)
     )
-    return rows if acted or "adj_close" not in names else _acted(rows)
+    if told or "adj_close" not in names or adjusted == Adjustment.TOTAL:
+        return rows
+    return _acted(rows, splits=adjusted == Adjustment.NONE)
 
 
 def _told_number(
@@ -119,13 +124,14 @@ def _number(column: pl.Series) -> pl.Series:
     return number.set(~number.is_finite().fill_null(value=False), None)
 
 
-def _acted(rows: pl.DataFrame) -> pl.DataFrame:
+def _acted(rows: pl.DataFrame, *, splits: bool) -> pl.DataFrame:
     """Fill splits and dividends from the adjusted close, symbol by symbol."""
     usable = pl.col("why").is_null() & (pl.col("close") > 0) & (pl.col("adj_close") > 0)
     found = []
     for _, bars in rows.filter(usable).group_by("symbol", maintain_order=True):
         ordered = bars.sort("session").unique("session", keep="first", maintain_order=True)
-        acts = derive(ordered["close"].to_numpy(), ordered["adj_close"].to_numpy())
+        closes = (ordered["close"].to_numpy(), ordered["adj_close"].to_numpy())
+        acts = derive(*closes, splits=splits)
         found.append(
             ordered.select(
                 "order",
