@@ -62,7 +62,8 @@ class SourceQuery:
     """What a source is asked for; None means all it has.
 
     `columns` maps our column names to the names in a file; `zone` says where timestamps without a
-    zone were written.
+    zone were written; `name` names the universe that a file tells of; `spells` are those known
+    already (schema UNIVERSE), which a list of changes goes on from.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -71,16 +72,35 @@ class SourceQuery:
     last: date | None = None
     columns: Mapping[str, str] | None = None
     zone: str | None = None
+    name: str | None = None
+    spells: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LakeBatch:
+    """What one append brings to the lake: frames of the schemas *_IN, or None."""
+
+    bars: pl.DataFrame | None = None
+    actions: pl.DataFrame | None = None
+    universe: pl.DataFrame | None = None
+    quotes: pl.DataFrame | None = None
+    rejections: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SourceBatch:
-    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept."""
+    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept.
+
+    `batches` are the accepted facts that are no bars, in the order in which they became known.
+    What a later batch tells of the same fact is its next revision, so a row of an earlier one is
+    news only where the lake does not know the fact at all.
+    """
 
     bars: pl.DataFrame
     rejections: tuple[Rejection, ...]
     remarks: tuple[Remark, ...]
     rows_read: int
+    batches: tuple[LakeBatch, ...] = ()
 
 
 class BarSource(Protocol):

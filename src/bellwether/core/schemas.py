@@ -144,6 +144,79 @@ QUOTES = pa.DataFrameSchema(
 )
 """Quotes in the lake, every revision."""
 
+_TOLD = {
+    "source": pa.Column(pl.String),
+    "event_time": pa.Column(UTC_TIME),
+    "knowledge_time": pa.Column(UTC_TIME),
+    "knowledge_basis": pa.Column(pl.String),
+}
+_KEPT = {
+    "ingested_at": pa.Column(UTC_TIME),
+    "revision": pa.Column(pl.Int32, _NOT_NEGATIVE),
+    "content": pa.Column(pl.String),
+}
+_SYMBOL = pa.Column(pl.String, pa.Check.str_length(1, 32))
+
+ACTIONS_IN = pa.DataFrameSchema(
+    {
+        "symbol": _SYMBOL,
+        "session": pa.Column(pl.Date),
+        "kind": pa.Column(pl.String, pa.Check.isin(["split", "dividend"])),
+        "value": pa.Column(pl.Float64, _POSITIVE),
+        **_TOLD,
+    },
+    strict=True,
+    name="actions_in",
+    unique=["symbol", "session", "kind"],
+)
+"""Accepted splits and dividends of one source; `session` is the ex-date, whose open is `event_time`.
+
+`value` is shares after per share before, or USD per share on the ex-date's own share basis.
+"""
+
+UNIVERSE_IN = pa.DataFrameSchema(
+    {
+        "universe": pa.Column(pl.String, pa.Check.str_length(1, 32)),
+        "symbol": _SYMBOL,
+        "first": pa.Column(pl.Date),
+        "last": pa.Column(pl.Date, nullable=True),
+        "end_reason": pa.Column(pl.String, pa.Check.isin(["removed", "delisted"]), nullable=True),
+        "delisting_return": pa.Column(pl.Float64, pa.Check.ge(-1), nullable=True),
+        **_TOLD,
+    },
+    strict=True,
+    name="universe_in",
+    unique=["universe", "symbol", "first"],
+)
+"""Spells of membership, both sessions included; `last` is null while no end is known.
+
+The symbol is the ticker of those days. `delisting_return` is a fraction, null where not told.
+"""
+
+UNIVERSE = pa.DataFrameSchema(
+    {**UNIVERSE_IN.columns, **_KEPT},
+    strict=True,
+    name="universe",
+    unique=["universe", "symbol", "first", "source", "revision"],
+)
+"""Spells in the lake: every revision. An end becomes known by a later one."""
+
+QUOTES_IN = pa.DataFrameSchema(
+    {
+        "symbol": _SYMBOL,
+        "quoted_at": pa.Column(UTC_TIME),
+        "bid": pa.Column(pl.Float64, _POSITIVE),
+        "ask": pa.Column(pl.Float64, _POSITIVE),
+        "bid_size": pa.Column(pl.Float64, _NOT_NEGATIVE, nullable=True),
+        "ask_size": pa.Column(pl.Float64, _NOT_NEGATIVE, nullable=True),
+        **_TOLD,
+    },
+    strict=True,
+    name="quotes_in",
+    unique=["symbol", "quoted_at"],
+)
+"""Accepted quotes of one source: USD per share, sizes in shares (null where not told)."""
+
 QUARANTINE = pa.DataFrameSchema(
     {
         "source": pa.Column(pl.String),
