@@ -106,7 +106,5 @@ def _go_out(known: list[Spell], change: Change, days: Days) -> tuple[Spell | Non
         return inside, ""
     if inside.last is not None:
         return None, "conflicting_end"
-    ended = replace(
-        inside, last=last, end_reason="removed", ended_known=days.calendar.open_of(change.on)
-    )
+    ended = replace(inside, last=last, ended_known=days.calendar.open_of(change.on))
     return ended, ""
