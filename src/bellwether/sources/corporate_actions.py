@@ -136,7 +136,9 @@ def _facts(
             value=False
         )
         parts.append(valued.filter(~nothing | pl.col("why").is_not_null()))
-    return pl.concat(parts).sort("row", maintain_order=True)
+    both = pl.concat(parts).sort("row", maintain_order=True)
+    again = pl.col("why").is_not_null() & ~pl.col("row").is_first_distinct()
+    return both.filter(~again)
 
 
 def _announced(
