@@ -93,7 +93,8 @@ def member_sessions(
     Returns
     -------
     DataFrame
-        The spell's columns, `session` and `year`; a name is there once a session.
+        `spell` (the row of `spells`), `symbol` (Categorical), `session` and `year`; a name is there
+        once a session.
     """
     days = np.asarray(sessions, dtype="datetime64[D]")
     first = spells["first"].to_numpy().astype("datetime64[D]")
@@ -103,11 +104,15 @@ def member_sessions(
     count = np.maximum(high - low, 0)
     rows = np.repeat(np.arange(len(low)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    covered = spells[rows].with_columns(
-        session=pl.Series(days[low[rows] + within], dtype=pl.Date), spell=pl.Series(rows)
+    codes = pl.Series(spells["symbol"], dtype=pl.Categorical).to_physical()
+    at = (low[rows] + within).astype(np.int32)
+    covered = pl.DataFrame(
+        {"spell": rows.astype(np.int32), "code": codes.to_numpy()[rows], "at": at}
     )
-    once = covered.unique(["symbol", "session"], keep="last", maintain_order=True)
-    return once.with_columns(year=pl.col("session").dt.year())
+    once = covered.unique(["code", "at"], keep="last", maintain_order=True)
+    when = pl.Series("session", days[once["at"].to_numpy()], dtype=pl.Date)
+    told = spells["symbol"].cast(pl.Categorical)[once["spell"]]
+    return once.select("spell", symbol=told, session=when, year=when.dt.year())
 
 
 def coverage(
@@ -130,26 +135,25 @@ def coverage(
     -----
     Bars of a ticker outside the spell say nothing about it: another company may have had it.
     """
-    has = held.select("symbol", "session", has=pl.lit(value=True)).unique(["symbol", "session"])
-    rows = member_sessions(spells, sessions).join(has, on=["symbol", "session"], how="left")
+    rows = member_sessions(spells, sessions)
+    there = held.select(pl.col("symbol").cast(rows["symbol"].dtype), "session").unique()
+    has = there.with_columns(has=pl.lit(value=True))
+    rows = rows.join(has, on=["symbol", "session"], how="left", maintain_order="left")
     rows = rows.with_columns(pl.col("has").fill_null(value=False))
-    barred = pl.when("has").then("session")
-    low, high = barred.min().over("spell"), barred.max().over("spell")
-    reason = (
-        pl.when(~pl.col("has"))
-        .then(
-            pl.when(low.is_null())
-            .then(pl.lit("never"))
-            .when(pl.col("session") < low)
-            .then(pl.lit("started_late"))
-            .when(pl.col("session") > high)
-            .then(pl.lit("ended_early"))
-            .otherwise(pl.lit("gap"))
-        )
-        .otherwise(pl.lit(None))
+    ends = (
+        rows.filter("has")
+        .group_by("spell")
+        .agg(low=pl.col("session").min(), high=pl.col("session").max())
     )
-    rows = rows.with_columns(reason=reason)
-    return Coverage(_by_year(rows), _by_name(rows))
+    rows = rows.join(ends, on="spell", how="left", maintain_order="left")
+    absent = ~pl.col("has")
+    late, early = pl.col("session") < pl.col("low"), pl.col("session") > pl.col("high")
+    rows = rows.with_columns(
+        never=absent & pl.col("low").is_null(),
+        started_late=absent & late.fill_null(value=False),
+        ended_early=absent & early.fill_null(value=False),
+    ).with_columns(gap=absent & ~pl.any_horizontal(*REASONS[:3]))
+    return Coverage(_by_year(rows), _by_name(rows, spells))
 
 
 def _by_year(rows: pl.DataFrame) -> pl.DataFrame:
@@ -160,7 +164,7 @@ def _by_year(rows: pl.DataFrame) -> pl.DataFrame:
     summed = rows.group_by("year").agg(
         member_sessions=pl.len().cast(pl.Int64),
         held_sessions=pl.col("has").sum().cast(pl.Int64),
-        **{r: (pl.col("reason") == r).sum().cast(pl.Int64) for r in REASONS},
+        **{r: pl.col(r).sum().cast(pl.Int64) for r in REASONS},
     )
     share = 1 - pl.col("held_sessions") / pl.col("member_sessions")
     joined = without.join(summed, on="year").with_columns(
@@ -170,16 +174,22 @@ def _by_year(rows: pl.DataFrame) -> pl.DataFrame:
     return joined.select(*shown, "share_missing", *REASONS).sort("year")
 
 
-def _by_name(rows: pl.DataFrame) -> pl.DataFrame:
+def _by_name(rows: pl.DataFrame, spells: pl.DataFrame) -> pl.DataFrame:
+    of_spell = rows.group_by("year", "symbol", "spell").agg(
+        member_sessions=pl.len().cast(pl.Int64), held_sessions=pl.col("has").sum().cast(pl.Int64)
+    )
+    ends = spells.select("last", "end_reason", "delisting_return").with_row_index("spell")
+    ends = ends.with_columns(pl.col("spell").cast(pl.Int32))
+    told = of_spell.join(ends, on="spell", how="left")
     ended = (pl.col("last").dt.year() == pl.col("year")).fill_null(value=False)
     stayed = (pl.col("end_reason") == "removed").fill_null(value=False)
-    grouped = rows.group_by("year", "symbol").agg(
-        member_sessions=pl.len().cast(pl.Int64),
-        held_sessions=pl.col("has").sum().cast(pl.Int64),
-        left=(ended & ~stayed & ~pl.col("has")).any(),
-        delisting_return=pl.col("delisting_return").filter(ended).last(),
+    lacking = pl.col("held_sessions") < pl.col("member_sessions")
+    grouped = told.group_by("year", "symbol").agg(
+        pl.col("member_sessions", "held_sessions").sum(),
+        left=(ended & ~stayed & lacking).any(),
+        delisting_return=pl.col("delisting_return").filter(ended & lacking).last(),
     )
-    return grouped.sort("year", "symbol")
+    return grouped.with_columns(pl.col("symbol").cast(pl.String)).sort("year", "symbol")
 
 
 def survivorship_note(

@@ -125,3 +125,31 @@ def _limits(joined: pl.DataFrame) -> pl.DataFrame:
         bias_low=pl.when(known).then(mean - most),
         bias_high=pl.when(known).then(mean - least),
     )
+
+
+def yearly_returns(bars: pl.DataFrame, covered: pl.DataFrame) -> pl.DataFrame:
+    """Compound the total returns of members over the sessions of each year that have bars.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        One revision a symbol and session (schema BARS): raw closes in USD with splits and dividends.
+    covered : DataFrame
+        What `member_sessions` returns.
+
+    Returns
+    -------
+    DataFrame
+        `year`, `symbol` and `total_return` (fraction from the close before the first of these
+        sessions). A first bar, and one whose dividend eats the whole price, has no return; a name
+        without any is left out.
+    """
+    ordered = bars.sort("symbol", "session")
+    base = pl.col("close").shift(1).over("symbol") / pl.col("split_ratio") - pl.col("dividend_usd")
+    grown = pl.when(base > 0).then(pl.col("close") / base)
+    steps = ordered.select("symbol", "session", growth=grown).drop_nulls()
+    inside = covered.with_columns(pl.col("symbol").cast(pl.String)).join(
+        steps, on=["symbol", "session"], how="inner"
+    )
+    total = pl.col("growth").log().sum().exp() - 1
+    return inside.group_by("year", "symbol").agg(total_return=total).sort("year", "symbol")

@@ -98,7 +98,7 @@ class ActionsSource:
         )
         lost = refused(rows, self.name, WORDS, Rows([table for _, table in found]))
         batch = LakeBatch(actions=check(frame, ACTIONS_IN))
-        return SourceBatch(no_bars(), lost, _odd(good), rows["row"].n_unique(), (batch,))
+        return SourceBatch(no_bars(), lost, _odd(good), start, (batch,))
 
 
 def _facts(
