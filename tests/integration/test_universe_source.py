@@ -44,7 +44,7 @@ def kept(*batches: SourceBatch) -> pl.DataFrame:
             same = [r for r in rows if (r["symbol"], r["first"]) == (row["symbol"], row["first"])]
             told = ("last", "end_reason", "delisting_return")
             if not same or [same[-1][c] for c in told] != [row[c] for c in told]:
-                rows.append({**row, "revision": len(same), "content": "", "ingested_at": NOW})
+                rows.append({**row, "revision": len(same), "ingested_at": NOW})
     return pl.DataFrame(rows, schema_overrides={"ingested_at": UTC_TIME})
 
 

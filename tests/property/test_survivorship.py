@@ -47,7 +47,7 @@ def universe(spans: list[Span], source: str = "universe") -> pl.DataFrame:
         row = {"universe": "u", "symbol": symbol, "first": first, "last": None, "end_reason": None}
         row |= {"delisting_return": None, "source": source, "event_time": noon(first)}
         row |= {"knowledge_time": noon(first), "knowledge_basis": "b", "ingested_at": noon(DAY0)}
-        rows.append({**row, "revision": 0, "content": "c"})
+        rows.append({**row, "revision": 0})
         if length is not None:
             last = first + timedelta(days=length)
             known = {"knowledge_time": noon(last + timedelta(days=1)), "revision": 1}

@@ -144,8 +144,8 @@ def on(name: str, day: date, ports: Ports) -> list[str]:
     frame, calendar = ports.lake.universe(), ports.calendar
     newest = calendar.last_closed(ports.clock.now())
     spells = spells_known(frame, name, ports.clock.now())
-    first = spells["first"].min()
-    if not isinstance(first, date) or not first <= day <= newest:
+    first = min(spells["first"].to_list(), default=newest)
+    if not first <= day <= newest:
         raise InvalidRequest(
             "--on", f"{day} lies outside {name}, which runs from {first} to {newest}"
         )
