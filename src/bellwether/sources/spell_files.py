@@ -53,18 +53,13 @@ def stated(
     spells, still_open, moved = [], [], []
     for row in rows.iter_rows(named=True):
         first = days.at_or_after(row["day"])
-        reason = _unknown(row, first, days, known_until)
+        reason = _unknown(first, days, known_until)
         if reason is not None or first is None:
-            refusals.add(
-                reason or "outside_calendar", row["location"], row["row"], told=row["told"]
-            )
+            refusals.add(reason or "outside_calendar", row["location"], row["row"], **_words(row))
             continue
         end, fault = _end(row, first, days)
         if end is None:
-            told = {"told": row["told"], "ended": row["written"], "why_ended": row["end_reason"]}
-            refusals.add(
-                fault, row["location"], row["row"], **told, told_return=row["delisting_return"]
-            )
+            refusals.add(fault, row["location"], row["row"], **_words(row))
             continue
         if first != row["day"]:
             moved.append(row)
@@ -72,21 +67,7 @@ def stated(
         if end.last is not None and (ended_known is None or ended_known > known_until):
             still_open.append(row)
             end, ended_known = _End(None, None, None), None
-        began = days.calendar.open_of(first)
-        spells.append(
-            Spell(
-                row["universe"],
-                row["symbol"],
-                first,
-                end.last,
-                began,
-                ended_known,
-                end.reason,
-                end.fraction,
-                location=row["location"],
-                row=row["row"],
-            )
-        )
+        spells.append(_spell(row, first, end, ended_known, days))
     remarks += _noted(
         "end_not_yet_known", still_open, "end later than is known; they are left open"
     )
@@ -96,8 +77,32 @@ def stated(
     return spells
 
 
-def _unknown(row: Row, first: date | None, days: Days, known_until: datetime) -> str | None:
-    if row["day"] is None or first is None:
+def _spell(row: Row, first: date, end: _End, ended_known: datetime | None, days: Days) -> Spell:
+    return Spell(
+        row["universe"],
+        row["symbol"],
+        first,
+        end.last,
+        days.calendar.open_of(first),
+        ended_known,
+        end.reason,
+        end.fraction,
+        location=row["location"],
+        row=row["row"],
+    )
+
+
+def _words(row: Row) -> Row:
+    return {
+        "told": row["told"],
+        "ended": row["written"],
+        "why_ended": row["end_reason"],
+        "told_return": row["delisting_return"],
+    }
+
+
+def _unknown(first: date | None, days: Days, known_until: datetime) -> str | None:
+    if first is None:
         return "outside_calendar"
     return "not_yet_known" if days.calendar.open_of(first) > known_until else None
 
