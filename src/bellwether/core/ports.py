@@ -78,7 +78,7 @@ class SourceQuery:
 
 @dataclass(frozen=True, slots=True)
 class LakeBatch:
-    """What one append brings to the lake: frames of the schemas *_IN, or None."""
+    """What is brought into the lake together: frames of the schemas *_IN, and rejections."""
 
     bars: pl.DataFrame | None = None
     actions: pl.DataFrame | None = None
@@ -111,17 +111,6 @@ class BarSource(Protocol):
     def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
         """Read what `query` asks for; a bar of a session not closed by `known_until` is rejected."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LakeBatch:
-    """What is brought into the lake together: frames of the schemas *_IN, and rejections."""
-
-    bars: pl.DataFrame | None = None
-    actions: pl.DataFrame | None = None
-    universe: pl.DataFrame | None = None
-    quotes: pl.DataFrame | None = None
-    rejections: tuple[Rejection, ...] = ()
 
 
 class Lake(Protocol):
