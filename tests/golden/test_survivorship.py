@@ -88,6 +88,7 @@ def test_survivors_of_the_eighties_beat_the_index_they_were_chosen_from(shared_d
         close=pl.col("close").cast(pl.Float64),
         split_ratio=pl.lit(1.0),
         dividend_usd=pl.lit(0.0),
+        adjustment=pl.lit("total"),
     )
     panel = panel.filter(pl.col("session").dt.year().is_between(1979, 1989))
     names = panel["symbol"].unique().sort()
@@ -114,6 +115,7 @@ def test_the_bound_is_wide_where_most_is_missing(
         close=pl.col("close").cast(pl.Float64),
         split_ratio=pl.lit(1.0),
         dividend_usd=pl.lit(0.0),
+        adjustment=pl.lit("total"),
     )
     sessions = session_calendar().between(date(1996, 1, 2), date(1996, 12, 31))
     returns = yearly_returns(panel, member_sessions(spells, sessions))

@@ -20,7 +20,7 @@ from bellwether.evaluation.survivorship import (
     spells_known,
     survivorship_note,
 )
-from bellwether.evaluation.survivorship_bound import bound
+from bellwether.evaluation.survivorship_bound import bound, yearly_returns
 
 DAY0 = date(2020, 11, 2)
 DAYS = [DAY0 + timedelta(days=i) for i in range(120)]
@@ -222,6 +222,30 @@ def test_the_doubt_grows_with_the_share_that_is_missing(
     narrow, wide = rows
     assert wide["bias_high"] >= narrow["bias_high"] - 1e-9
     assert wide["bias_low"] <= narrow["bias_low"] + 1e-9
+
+
+@pytest.mark.parametrize(("adjustment", "total"), [("none", 0.21), ("total", -0.4)])
+def test_returns_count_splits_and_dividends_unless_the_prices_hold_them(
+    adjustment: str, total: float
+) -> None:
+    sessions = [date(2020, 12, 30), date(2020, 12, 31), date(2021, 1, 4)]
+    bars = pl.DataFrame(
+        {
+            "symbol": ["A"] * 3,
+            "session": sessions,
+            "close": [100.0, 55.0, 60.0],
+            "split_ratio": [1.0, 2.0, 1.0],
+            "dividend_usd": [0.0, 0.0, 0.0 if adjustment == "total" else 0.45],
+            "adjustment": [adjustment] * 3,
+        }
+    )
+    spells = spells_known(universe([("A", 0, None, None)]), "u", noon(DAYS[-1]))
+
+    found = yearly_returns(bars, member_sessions(spells, sessions))
+
+    both = float(np.prod([1 + r for r in found["total_return"]])) - 1
+    assert found["year"].to_list() == [2020, 2021]
+    assert both == pytest.approx(total, abs=0.001)
 
 
 def test_a_delisting_return_that_is_told_takes_the_place_of_the_assumption() -> None:

@@ -133,7 +133,8 @@ def yearly_returns(bars: pl.DataFrame, covered: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     bars : DataFrame
-        One revision a symbol and session (schema BARS): raw closes in USD with splits and dividends.
+        One revision a symbol and session (schema BARS). What `adjustment` says is in the prices
+        already is not applied again.
     covered : DataFrame
         What `member_sessions` returns.
 
@@ -145,7 +146,9 @@ def yearly_returns(bars: pl.DataFrame, covered: pl.DataFrame) -> pl.DataFrame:
         without any is left out.
     """
     ordered = bars.sort("symbol", "session")
-    base = pl.col("close").shift(1).over("symbol") / pl.col("split_ratio") - pl.col("dividend_usd")
+    split = pl.when(pl.col("adjustment") == "none").then("split_ratio").otherwise(1.0)
+    dividend = pl.when(pl.col("adjustment") != "total").then("dividend_usd").otherwise(0.0)
+    base = pl.col("close").shift(1).over("symbol") / split - dividend
     grown = pl.when(base > 0).then(pl.col("close") / base)
     steps = ordered.select("symbol", "session", growth=grown).drop_nulls()
     inside = covered.with_columns(pl.col("symbol").cast(pl.String)).join(
