@@ -7,6 +7,7 @@ import typer
 from bellwether import __version__
 from bellwether.cli import data, export, model, requests, service
 from bellwether.cli.frame import edge, say, tell
+from bellwether.cli.universe import universe
 
 app = typer.Typer(
     name="bellwether",
@@ -20,6 +21,7 @@ for group in (data.app, model.app, service.app, requests.app):
 data.lake.command("export")(export.export)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
+app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
 config = typer.Typer(no_args_is_help=True)

@@ -17,13 +17,15 @@ def unmixed(bars: pl.DataFrame, ports: Ports) -> tuple[pl.DataFrame, tuple[Rejec
     """Part the bars (schema BARS_IN) that may join the lake from those on another adjustment.
 
     A series whose earlier bars are as traded and whose later ones are not steps where they meet,
-    and no factor would tell. So a symbol keeps the adjustment it came with first.
+    and no factor would tell. So a source keeps the adjustment that it told a symbol with first.
     """
     held = sorted(set(ports.lake.symbols()) & set(bars["symbol"].unique().to_list()))
     if not held:
         return bars, ()
-    first = ports.lake.bars(held).group_by("symbol").agg(pl.col("adjustment").first().alias("held"))
-    joined = bars.join(first, on="symbol", how="left", maintain_order="left")
+    key = ["symbol", "source"]
+    kept = ports.lake.bars(held, every_source=True)
+    first = kept.group_by(key).agg(pl.col("adjustment").first().alias("held"))
+    joined = bars.join(first, on=key, how="left", maintain_order="left")
     other = (pl.col("held") != pl.col("adjustment")).fill_null(value=False)
     refused = joined.filter(other)
     return (
@@ -35,7 +37,7 @@ def unmixed(bars: pl.DataFrame, ports: Ports) -> tuple[pl.DataFrame, tuple[Rejec
 def _rejection(row: Mapping[str, object]) -> Rejection:
     detail = (
         f"{row['symbol']} is in the lake as {row['held']!r} and is told here as "
-        f"{row['adjustment']!r}: a symbol keeps one adjustment; use a lake of its own for the other"
+        f"{row['adjustment']!r}: a source keeps one adjustment a symbol; name the other with --as"
     )
     place = f"{row['symbol']} {row['session']}"
     return Rejection(str(row["source"]), place, MIXES, detail, f"{place} {row['adjustment']}")

@@ -29,7 +29,13 @@ BLANK = ["", "null", "none", "n/a", "-"]
 NEEDED = ("date", "open", "high", "low", "close", "volume")
 
 
-def named(columns: list[str], place: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
+def named(
+    columns: list[str],
+    place: str,
+    mapping: Mapping[str, str] | None,
+    known_as: Mapping[str, tuple[str, ...]] = KNOWN_AS,
+    needed: tuple[str, ...] = NEEDED,
+) -> dict[str, str]:
     """Find which of the file's columns is which of ours.
 
     Raises
@@ -39,16 +45,16 @@ def named(columns: list[str], place: str, mapping: Mapping[str, str] | None) -> 
     """
     mapping = dict(mapping or {})
     for ours, theirs in mapping.items():
-        if ours not in KNOWN_AS:
-            raise UnreadableFile(place, f"--map {ours}=...: known are {', '.join(KNOWN_AS)}")
+        if ours not in known_as:
+            raise UnreadableFile(place, f"--map {ours}=...: known are {', '.join(known_as)}")
         if theirs not in columns:
             raise UnreadableFile(place, f"has no column {theirs!r}; it has {', '.join(columns)}")
     folded = {c.strip().lower(): c for c in reversed(columns)}
-    for ours, names in KNOWN_AS.items():
+    for ours, names in known_as.items():
         hit = next((folded[n] for n in names if n in folded), None)
         if ours not in mapping and hit is not None and hit not in mapping.values():
             mapping[ours] = hit
-    missing = [c for c in NEEDED if c not in mapping]
+    missing = [c for c in needed if c not in mapping]
     if missing:
         raise UnreadableFile(
             place,
@@ -75,9 +81,7 @@ def shaped(
     meta = ("location", "why")
     names = named([c for c in table.columns if c not in meta], place, mapping)
     parsed = sessions(table[names["date"]], zone, calendar)
-    values = {
-        ours: _number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names
-    }
+    values = {ours: number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names}
     who = table[names["symbol"]] if "symbol" in names else pl.Series([symbol] * table.height)
     blank = pl.Series([None] * table.height, dtype=pl.Float64)
     lost = table["why"] if "why" in table.columns else blank.cast(pl.String)
@@ -116,7 +120,7 @@ def _told_number(
     return fine
 
 
-def _number(column: pl.Series) -> pl.Series:
+def number(column: pl.Series) -> pl.Series:
     """Parse numbers; what is no finite number becomes null."""
     if column.dtype == pl.String:
         column = column.str.strip_chars()
