@@ -15,7 +15,7 @@ Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
     model: Annotated[
         str,
@@ -32,6 +32,9 @@ def train(
     each: Annotated[
         bool, typer.Option(help="Judge a model of its own for every symbol too.")
     ] = True,
+    universe: Annotated[
+        str | None, typer.Option(help="Only names while they were members of this universe.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
@@ -49,6 +52,7 @@ def train(
             seed=seed,
             each=each,
             workers=settings().workers,
+            universe=universe,
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

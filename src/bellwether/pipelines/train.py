@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,9 +15,10 @@ from bellwether import __version__
 from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownName
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
+from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import mirror
+from bellwether.pipelines import coverage, mirror
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.walk import Walk, walk
@@ -35,7 +37,8 @@ class TrainConfig:
     """What is asked of a training run; sizes in sessions.
 
     `each` adds a model of its own for every symbol beside the panel's. Releases are packed of
-    `model`; the models `against` and all baselines are judged on the same rows.
+    `model`; the models `against` and all baselines are judged on the same rows. With `universe` a
+    name counts only in the sessions in which it was known to be a member.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -47,6 +50,7 @@ class TrainConfig:
     min_train_sessions: int = 504
     test_sessions: int = 252
     workers: int = 1
+    universe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class TrainReport:
         )
         refused = [r["words"] for r in self.outcome.get("refused", ())]
         own = self.outcome["own"].values()
-        return [head, self.outcome["reading"], *own, *refused, *self.notes]
+        left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
+        return [head, self.outcome["reading"], *own, *refused, *left, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -97,8 +102,13 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
     started = ports.wall.now()
-    data = build(symbols, technical(), config.horizon_sessions, watermark, ports)
+    name, members = config.universe, None
+    if name is not None:
+        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    data = build(symbols, technical(), config.horizon_sessions, watermark, ports, members)
     outcome, made = _judge(config, data, question, ports, progress)
+    years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
+    outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     finished = ports.wall.now()
     run_id = str(uuid_utils.uuid7())
     row = RunRow(
@@ -123,7 +133,8 @@ def _question(
     for symbol in config.symbols or ():
         if symbol not in known:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
-    symbols = tuple(sorted(config.symbols or known))
+    listed = _listed(config, ports, known)
+    symbols = tuple(sorted(config.symbols or listed))
     question = {k: v for k, v in asdict(config).items() if k not in ("workers", "symbols")}
     question |= {
         "symbols": list(symbols),
@@ -132,7 +143,22 @@ def _question(
         "view": technical().version,
         "code": __version__,
     }
+    if config.universe is not None:
+        told = ports.lake.universe(config.universe)["ingested_at"].max()
+        question["universe_watermark"] = str(told)
     return question, watermark, symbols
+
+
+def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:
+    """Return the symbols with bars that ever were in the universe, or all."""
+    if config.universe is None:
+        return known
+    told = ports.lake.universe()
+    spells = spells_known(told, config.universe, ports.clock.now())
+    listed = sorted(set(known) & set(spells["symbol"]))
+    if not listed:
+        raise MissingRecord("bar", f"any member of {config.universe}", "bellwether ingest files")
+    return listed
 
 
 def _judge(
