@@ -1,0 +1,86 @@
+"""The door of the room: bars in, flags out."""
+
+import numpy as np
+import polars as pl
+
+from bellwether.core.calendar import SessionCalendar
+from bellwether.core.errors import SchemaViolation
+from bellwether.quality.found import SCHEMA, frame_of, settle
+from bellwether.quality.ohlc import contradictions
+from bellwether.quality.panel import FIELDS, panel_of
+from bellwether.quality.policy import QualityPolicy
+from bellwether.quality.scale import normal_of
+from bellwether.quality.sessions import missing_sessions, out_of_hours
+from bellwether.quality.slips import decimal_slips
+
+NUMBERS = (*FIELDS, "volume", "split_ratio", "dividend_usd")
+NEEDED = ("symbol", "session", *NUMBERS, "adjustment")
+STANDARD = QualityPolicy()
+
+
+def inspect(
+    bars: pl.DataFrame, calendar: SessionCalendar, policy: QualityPolicy = STANDARD
+) -> pl.DataFrame:
+    """Look for faults in daily bars.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        One row for each symbol and session in any order, columns as in the schema BARS (the time
+        columns are not needed). All symbols of a panel at once: a day on which everything moves
+        is no fault. Prices may be zero or negative here, which is told as a fault; NaN may not.
+    calendar : SessionCalendar
+        Which sessions there were.
+    policy : QualityPolicy
+        Thresholds.
+
+    Returns
+    -------
+    DataFrame
+        Schema FLAGS, sorted by symbol, session and kind.
+
+    Raises
+    ------
+    SchemaViolation
+        If a column is missing or of the wrong type, a number is null, NaN or infinite, or a
+        symbol has two bars in one session.
+    """
+    checked = _checked(bars)
+    if not checked.height:
+        return settle([])
+    whole = panel_of(checked, calendar)
+    strangers = out_of_hours(whole)
+    panel = panel_of(checked.sort("symbol", "session").filter(whole.position >= 0), calendar)
+    if not panel.rows:
+        return settle([strangers])
+    slips = decimal_slips(panel, normal_of(panel, policy), policy)
+    mended = slips.mend(panel)
+    normal = normal_of(mended, policy)
+    tick = np.full(panel.rows, 0.01)
+    findings = [*slips.findings, *contradictions(mended, tick, policy)]
+    return settle(
+        [strangers, missing_sessions(mended, normal.z, calendar, policy), frame_of(panel, findings)]
+    )
+
+
+def _checked(bars: pl.DataFrame) -> pl.DataFrame:
+    missing = [name for name in NEEDED if name not in bars.columns]
+    if missing:
+        raise SchemaViolation("bars", f"columns are missing: {', '.join(missing)}")
+    wrong = [name for name in NUMBERS if not bars[name].dtype.is_numeric()]
+    if wrong or bars["session"].dtype != pl.Date:
+        raise SchemaViolation("bars", f"wrong type: {', '.join(wrong) or 'session is no date'}")
+    numbers = bars.select(pl.col(NUMBERS).cast(pl.Float64).is_finite().all())
+    bad = [name for name in NUMBERS if numbers[name].item() is False or bars[name].null_count()]
+    if bad or bars["symbol"].null_count() or bars["session"].null_count():
+        raise SchemaViolation(
+            "bars", f"a value is missing or not finite: {', '.join(bad) or 'key'}"
+        )
+    if bars.select(pl.struct("symbol", "session").is_duplicated().any()).item():
+        raise SchemaViolation("bars", "a symbol has two bars in one session")
+    if bars.filter((pl.col("split_ratio") <= 0) | (pl.col("dividend_usd") < 0)).height:
+        raise SchemaViolation("bars", "a split ratio is not positive or a dividend is negative")
+    return bars.select(NEEDED)
+
+
+__all__ = ["SCHEMA", "inspect"]
