@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, tell
+from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
 
 app = typer.Typer()
 lake = typer.Typer(no_args_is_help=True)
@@ -46,7 +46,8 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
             zone=zone,
         )
         with ports() as wired, progress_bar(silent=as_json) as progress:
-            report = use.run(use.IngestConfig(source, query), wired.ports, progress)
+            config = use.IngestConfig(source, query, settings().quality_bar)
+            report = use.run(config, wired.ports, progress)
         if as_json:
             tell(asdict(report))
         else:

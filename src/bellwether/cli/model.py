@@ -15,7 +15,7 @@ Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
     model: Annotated[
         str,
@@ -32,14 +32,26 @@ def train(
     each: Annotated[
         bool, typer.Option(help="Judge a model of its own for every symbol too.")
     ] = True,
+    ignore_quality: Annotated[
+        bool,
+        typer.Option("--ignore-quality", help="Train below the quality bar too; answers say so."),
+    ] = False,
+    winsorise: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
+
+    Exit code 3 where the bars are below the quality bar (`bellwether quality` shows them).
 
     Example: bellwether train --model linear --horizon 5
     """
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
+
+        chosen = settings()
 
         config = use.TrainConfig(
             symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
@@ -48,7 +60,10 @@ def train(
             horizon_sessions=horizon,
             seed=seed,
             each=each,
-            workers=settings().workers,
+            workers=chosen.workers,
+            quality_bar=chosen.quality_bar,
+            ignore_quality=ignore_quality,
+            winsorise=winsorise,
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

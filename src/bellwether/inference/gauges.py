@@ -1,10 +1,18 @@
 """Puts what the platform's own record says into gauges, whichever process did the work."""
 
+import json
 from contextlib import suppress
 
 from bellwether.core.errors import StorageError
 from bellwether.core.ports import Ports
-from bellwether.telemetry import LAKE_WATERMARK, MIRROR_PENDING, NEWEST_SESSION, QUARANTINED_ROWS
+from bellwether.telemetry import (
+    LAKE_WATERMARK,
+    MIRROR_PENDING,
+    NEWEST_SESSION,
+    QUALITY_FLAGS,
+    QUALITY_SHARE,
+    QUARANTINED_ROWS,
+)
 
 
 class RecordGauges:
@@ -13,6 +21,7 @@ class RecordGauges:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._ingestions = 0
+        self._inspected = ""
 
     def measure(self) -> None:
         """Look once."""
@@ -29,3 +38,15 @@ class RecordGauges:
         if sessions:
             NEWEST_SESSION.set(self._ports.calendar.close_of(max(sessions)).timestamp())
         MIRROR_PENDING.set(len(ledger.runs(unmirrored=True)))
+        self._quality()
+
+    def _quality(self) -> None:
+        newest = self._ports.ledger.newest_quality()
+        if newest is None or newest.report_id == self._inspected:
+            return
+        summary = json.loads(newest.summary)
+        QUALITY_SHARE.set(summary["share"])
+        QUALITY_FLAGS.clear()
+        for kind, n in summary["counts"].items():
+            QUALITY_FLAGS.labels(kind).set(n)
+        self._inspected = newest.report_id

@@ -54,6 +54,7 @@ KINDS = (
     "features_stale",
     "history_too_short",
     "no_interval",
+    "quality_gate_ignored",
 )
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
@@ -223,6 +224,8 @@ class PredictionService:
             )
         if served.calibration is None:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
+        if served.quality_ignored:
+            reasons.append("quality_gate_ignored_when_the_release_was_trained")
         return tuple(reasons)
 
     def _prediction(

@@ -1,7 +1,7 @@
 """Bring bars from a source into the lake; what breaks a rule goes to quarantine."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -10,6 +10,8 @@ import uuid_utils
 from bellwether.core.errors import UnknownName
 from bellwether.core.ports import IngestionRow, Ports, Progress, SourceQuery, quiet
 from bellwether.core.types import Rejection, Remark
+from bellwether.pipelines import quality
+from bellwether.quality.treatments import QUALITY_BAR
 from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
@@ -17,15 +19,19 @@ SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class IngestConfig:
-    """Which source is asked for what."""
+    """Which source is asked for what; `quality_bar` is what the inspection afterwards is held to."""
 
     source: str
     query: SourceQuery
+    quality_bar: float = QUALITY_BAR
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ingestion did. `symbols` holds symbol, first and last session, and bars told."""
+    """What one ingestion did. `symbols` holds symbol, first and last session, and bars told.
+
+    `quality` sums the inspection of these symbols up; None where there was none.
+    """
 
     source: str
     read: int
@@ -39,6 +45,7 @@ class IngestReport:
     remarks: tuple[Remark, ...]
     symbols: tuple[tuple[str, date, date, int], ...]
     watermark: datetime | None
+    quality: str | None = None
 
     def lines(self) -> list[str]:
         """Say it in words, with the place of everything that was refused or is odd."""
@@ -62,7 +69,16 @@ class IngestReport:
             told.append(f"... and {len(self.remarks) - SHOWN} more notes (--json shows all)")
         if self.accepted == 0:
             told.append("Nothing was accepted.")
+        elif self.quality is None:
+            told.append("Not inspected: the log says why. Try again with: bellwether quality")
+        else:
+            told.append(f"Quality: {self.quality}. See: bellwether quality{self._which()}")
         return told
+
+    def _which(self) -> str:
+        """Name the symbols where they are few."""
+        names = [s for s, *_ in self.symbols]
+        return f" --symbols {','.join(names)}" if len(names) <= SHOWN else ""
 
 
 @INGEST_FAILURES.count_exceptions()
@@ -104,11 +120,24 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         symbols=_symbols(batch.bars),
         watermark=result.watermark if result else None,
     )
-    ports.ledger.record_ingestion(_row(report, started, ports.wall.now()))
+    row = _row(report, started, ports.wall.now())
+    ports.ledger.record_ingestion(row)
     for told in ("added", "revised", "unchanged", "rejected"):
         INGESTED_ROWS.labels(told).inc(getattr(report, told))
     ports.clock.look()
-    return report
+    return replace(report, quality=_inspected(report, row, config, ports, progress))
+
+
+def _inspected(
+    report: IngestReport, row: IngestionRow, config: IngestConfig, ports: Ports, progress: Progress
+) -> str | None:
+    """Inspect the symbols told; whatever goes wrong there, the ingestion stands."""
+    if not report.symbols:
+        return None
+    symbols = tuple(s for s, *_ in report.symbols)
+    asked = quality.QualityConfig(symbols=symbols, bar=config.quality_bar)
+    found = quality.after_ingestion(row.ingestion_id, asked, ports, progress)
+    return None if found is None else found.brief()
 
 
 def _symbols(bars: pl.DataFrame) -> tuple[tuple[str, date, date, int], ...]:
