@@ -15,7 +15,7 @@ from bellwether.core.asof import as_of
 from bellwether.core.errors import MissingRecord, QualityTooLow, UnknownName
 from bellwether.core.ports import Ports, Progress, QualityRow, quiet
 from bellwether.pipelines.quality_judge import FOUND, TOLD, judged
-from bellwether.pipelines.quality_report import Drawn, QualityReport
+from bellwether.pipelines.quality_report import SHOWN, Drawn, QualityReport
 from bellwether.quality.inspect import inspect
 from bellwether.quality.policy import QualityPolicy
 from bellwether.quality.reconcile import disagreements
@@ -27,6 +27,8 @@ from bellwether.telemetry import (
     QUALITY_SECONDS,
     get_logger,
 )
+
+__all__ = ["SHOWN", "QualityConfig", "after_ingestion", "demand", "row_of", "run"]
 
 CHUNK = 250
 COMPANY = 24
@@ -170,8 +172,10 @@ def _found(bars: pl.DataFrame, config: QualityConfig, ports: Ports) -> Iterator[
     for first, second in combinations(sorted(by_source), 2):
         both = set(by_source[first]["symbol"]) & set(by_source[second]["symbol"])
         if both:
-            pair = [by_source[s].filter(pl.col("symbol").is_in(both)) for s in (first, second)]
-            flags = disagreements(*pair, config.policy)
+            one, other = (
+                by_source[s].filter(pl.col("symbol").is_in(both)) for s in (first, second)
+            )
+            flags = disagreements(one, other, config.policy)
             yield flags.with_columns(source=pl.lit(f"{first} / {second}"))
 
 

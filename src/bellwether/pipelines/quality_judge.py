@@ -7,7 +7,6 @@ from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-import numpy as np
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
@@ -188,10 +187,8 @@ def _flags(flags: pl.DataFrame) -> tuple[Flag, ...]:
     ordered = flags.sort(
         rank, "score", "symbol", "session", "kind", descending=[False, True, False, False, False]
     )
-    return tuple(
-        Flag(*row, treatment=treatment(row[2], row[4]).value)
-        for row in ordered.select(names).iter_rows()
-    )
+    told = ordered.select(names).rows()
+    return tuple(Flag(*row[:8], treatment=treatment(row[2], row[4]).value) for row in told)
 
 
 def _rows(refused: pl.DataFrame) -> tuple[RejectedRow, ...]:

@@ -164,7 +164,7 @@ def _fit_for_use(report: QualityReport, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _judge(  # noqa: PLR0913, PLR0917 - the question, what answers it, and what is said of the data
+def _judge(
     config: TrainConfig,
     data: Dataset,
     question: dict[str, Any],

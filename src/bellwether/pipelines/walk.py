@@ -60,9 +60,7 @@ def walk(
         min_train_dates=how.min_train_dates,
         test_dates=how.test_dates,
     )
-    jobs = (
-        delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how) for f in folds
-    )
+    jobs = (delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how) for f in folds)
     results = Parallel(n_jobs=how.workers, return_as="generator")(jobs)
     pieces = []
     for done, (fold, scored) in enumerate(zip(folds, results, strict=True)):

@@ -12,7 +12,6 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-
 QUALITY_BAR = 0.98
 """Share of sessions without fault that each symbol and all together need, unless set otherwise."""
 
