@@ -5,13 +5,20 @@ import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import SchemaViolation
-from bellwether.quality.found import SCHEMA, frame_of, settle
+from bellwether.quality.dividends import bad_dividends
+from bellwether.quality.found import Finding, frame_of, settle
+from bellwether.quality.grid import coarse_stretches, tick_of
 from bellwether.quality.ohlc import contradictions
-from bellwether.quality.panel import FIELDS, panel_of
+from bellwether.quality.panel import FIELDS, Panel, panel_of
 from bellwether.quality.policy import QualityPolicy
+from bellwether.quality.reuse import reused_tickers
 from bellwether.quality.scale import normal_of
 from bellwether.quality.sessions import missing_sessions, out_of_hours
 from bellwether.quality.slips import decimal_slips
+from bellwether.quality.spikes import spikes
+from bellwether.quality.stale import stale_repeats
+from bellwether.quality.steps import judge_steps
+from bellwether.quality.volume import volume_slips, zero_volume
 
 NUMBERS = (*FIELDS, "volume", "split_ratio", "dividend_usd")
 NEEDED = ("symbol", "session", *NUMBERS, "adjustment")
@@ -53,14 +60,38 @@ def inspect(
     panel = panel_of(checked.sort("symbol", "session").filter(whole.position >= 0), calendar)
     if not panel.rows:
         return settle([strangers])
+    holes, findings = _look(panel, calendar, policy)
+    return settle([strangers, holes, frame_of(panel, findings)])
+
+
+def _look(
+    panel: Panel, calendar: SessionCalendar, policy: QualityPolicy
+) -> tuple[pl.DataFrame, list[Finding]]:
+    """Run the detectors, each on what those before it could mend."""
     slips = decimal_slips(panel, normal_of(panel, policy), policy)
     mended = slips.mend(panel)
     normal = normal_of(mended, policy)
-    tick = np.full(panel.rows, 0.01)
-    findings = [*slips.findings, *contradictions(mended, tick, policy)]
-    return settle(
-        [strangers, missing_sessions(mended, normal.z, calendar, policy), frame_of(panel, findings)]
-    )
+    tick = tick_of(panel)
+    stale, repeated = stale_repeats(mended, tick, normal, policy)
+    reused = reused_tickers(mended, normal, repeated, policy)
+    breaks = np.zeros(panel.rows, dtype=bool)
+    breaks[[f.row for f in reused]] = True
+    steps, mend = judge_steps(mended, normal, breaks, policy)
+    explained = breaks | (mend != 0)
+    explained[[f.row for f in steps]] = True
+    findings = [
+        *slips.findings,
+        *contradictions(mended, tick, policy),
+        *stale,
+        *reused,
+        *steps,
+        *spikes(mended, normal, explained, policy),
+        *bad_dividends(mended, normal, policy),
+        *zero_volume(mended, repeated, policy),
+        *volume_slips(mended, normal, policy),
+        *coarse_stretches(panel, tick, normal, policy),
+    ]
+    return missing_sessions(mended, normal.z, calendar, policy), findings
 
 
 def _checked(bars: pl.DataFrame) -> pl.DataFrame:
@@ -81,6 +112,3 @@ def _checked(bars: pl.DataFrame) -> pl.DataFrame:
     if bars.filter((pl.col("split_ratio") <= 0) | (pl.col("dividend_usd") < 0)).height:
         raise SchemaViolation("bars", "a split ratio is not positive or a dividend is negative")
     return bars.select(NEEDED)
-
-
-__all__ = ["SCHEMA", "inspect"]

@@ -5,6 +5,7 @@ import numpy as np
 from bellwether.quality.found import Finding, price
 from bellwether.quality.panel import FIELDS, Bools, Floats, Panel
 from bellwether.quality.policy import QualityPolicy
+from bellwether.quality.runs import told_runs, until
 
 
 def contradictions(panel: Panel, tick: Floats, policy: QualityPolicy) -> list[Finding]:
@@ -42,11 +43,11 @@ def _breaches(
     panel: Panel, mask: Bools, field: str, short: Floats, tick: Floats, policy: QualityPolicy
 ) -> list[Finding]:
     found = []
-    for row, count in _runs(panel, mask, policy.regime_rows):
+    for row, count in told_runs(panel, mask, policy.regime_rows):
         o, h, lo, c = panel.prices_at(row)
         size = float(short[row])
         small = size <= policy.ohlc_ticks * float(tick[row])
-        tail = _until(panel, row, count)
+        tail = until(panel, row, count)
         detail = (
             f"open {price(o)}, high {price(h)}, low {price(lo)}, close {price(c)} contradict each "
             f"other by {price(size)}{tail}"
@@ -66,29 +67,7 @@ def _not_positive(panel: Panel, i: int, name: str, policy: QualityPolicy) -> lis
             name,
             "fault",
             1e3,
-            f"{name} is {price(panel.prices_at(row)[i])}, which is no price{_until(panel, row, count)}",
+            f"{name} is {price(panel.prices_at(row)[i])}, which is no price{until(panel, row, count)}",
         )
-        for row, count in _runs(panel, mask, policy.regime_rows)
+        for row, count in told_runs(panel, mask, policy.regime_rows)
     ]
-
-
-def _until(panel: Panel, row: int, count: int) -> str:
-    return "" if count == 1 else f"; so in {count} rows until {panel.session[row + count - 1]}"
-
-
-def runs_of(panel: Panel, mask: Bools) -> list[tuple[int, int]]:
-    """Return first row and length of each run of True inside one symbol."""
-    if not mask.any():
-        return []
-    begins = mask & ~(np.append(False, mask[:-1]) & (np.diff(panel.code, prepend=-1) == 0))
-    ends = mask & ~(np.append(mask[1:], False) & (np.diff(panel.code, append=-1) == 0))
-    first, last = np.flatnonzero(begins), np.flatnonzero(ends)
-    return [(int(a), int(b - a + 1)) for a, b in zip(first, last, strict=True)]
-
-
-def _runs(panel: Panel, mask: Bools, regime: int) -> list[tuple[int, int]]:
-    """Return each flagged row with 1, or, of a run as long as a regime, the first with its length."""
-    out: list[tuple[int, int]] = []
-    for row, count in runs_of(panel, mask):
-        out += [(row, count)] if count >= regime else [(row + i, 1) for i in range(count)]
-    return out

@@ -35,5 +35,66 @@ class QualityPolicy:
     regime_rows: int = 21
     """Rows in a row with one and the same fault of a field from which it is a regime: one flag."""
 
+    repeat_chance: float = 1e-5
+    """Chance of a run of equal closes (or whole bars) below which it is stale, not a coincidence."""
+    idle_rate: float = 0.01
+    """Share of bars without trade in a symbol's quarter from which one more is its nature."""
+
+    grid_rows: int = 10
+    """Least rows in a row on a coarser price grid than the symbol's own to be a stretch."""
+    grid_sigma: float = 0.5
+    """Grid step over price, in sigma, from which returns of adjusted prices are artefacts."""
+    grid_least: int = 63
+    """Least length in rows of a stretch of such artefacts."""
+
+    jump_least: float = 0.17
+    """Least persistent log step that is judged as split, jump or real extreme."""
+    jump_small: float = 0.10
+    """Least log step for a jump on an entirely ordinary day."""
+    jump_sigma: float = 5.0
+    """The same in sigma: both must be passed."""
+    quiet_volume: float = 1.4
+    """Log dollar volume over its usual value up to which a day is quiet: news trades more."""
+    quiet_span: float = 3.5
+    """High over low against its usual value up to which a day is quiet."""
+    quiet_intraday: float = 4.0
+    """Move from open to close, in sigma, up to which a day is quiet."""
+    split_reach: int = 15
+    """Rows around a told split in which its step in the prices is looked for."""
+    note_sigma: float = 8.0
+    """Real moves beyond this many sigma and `jump_least` are noted."""
+
+    spike_sigma: float = 6.0
+    """Deviation from the neighbours, in sigma, of a price that is taken back the next session."""
+    spike_least: float = 0.05
+    """The same as log price: both must be passed."""
+    spike_volume: float = 0.9
+    """Log volume over its usual value up to which a spike that reverts is not believed."""
+    shadow_sigma: float = 10.0
+    """Reach of a high or low beyond open and close, in sigma, that is not believed."""
+
+    dividend_evidence: float = 8.0
+    """Log likelihood ratio for "no drop" against "dropped by the dividend"."""
+    dividend_yield: float = 0.03
+    """Least dividend over price for which a missing drop can be seen."""
+    dividend_absurd: float = 0.35
+    """Dividend over price that nothing but its drop makes believable."""
+
+    volume_excess: float = 1.75
+    """Log of volume over what the symbol, the day and the move explain: a slip, where alone."""
+    volume_sigma: float = 4.5
+    """The same against the symbol's own scatter: both must be passed."""
+    volume_run: int = 250
+    """Longest stretch, in rows, of volume in another unit."""
+
+    reuse_gap: int = 20
+    """Missing (or frozen) sessions from which another company may come back under the name."""
+    reuse_evidence: float = 9.0
+    """Sum of squared scores of price, dollar volume and scale changes across the break."""
+
     disagree_return: float = 0.02
     """Difference of two sources' log returns from which they disagree."""
+    disagree_sigma: float = 3.0
+    """The same in sigma of the returns."""
+    disagree_level: float = 0.005
+    """Slack of the ratio of two sources' levels within one regime of adjustment."""

@@ -45,7 +45,8 @@ def share_basis(panel: Panel) -> Floats:
     """Return the log of shares that one share of the symbol's first bar became (0 if adjusted)."""
     told = np.where(panel.raw, np.log(panel.split), 0.0)
     run = np.cumsum(told)
-    return run - (run - told)[panel.first]
+    basis: Floats = run - (run - told)[panel.first]
+    return basis
 
 
 def normal_of(panel: Panel, policy: QualityPolicy) -> Normal:

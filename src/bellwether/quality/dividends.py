@@ -1,0 +1,77 @@
+"""Dividends that the price does not know of."""
+
+import numpy as np
+
+from bellwether.quality.found import Finding, price
+from bellwether.quality.panel import Floats, Panel
+from bellwether.quality.policy import QualityPolicy
+from bellwether.quality.scale import Normal, share_basis
+
+TEN = float(np.log(10.0))
+
+
+def bad_dividends(panel: Panel, normal: Normal, policy: QualityPolicy) -> list[Finding]:
+    """Flag dividends without their drop, dividends beyond belief, and slips against the own usual.
+
+    Prices that already hold the dividends ("total") show no drop; there only size can be judged.
+    """
+    paid = np.flatnonzero(panel.dividend > 0)
+    if not len(paid):
+        return []
+    before = panel.lag(panel.close) / np.where(panel.raw, panel.split, 1.0)
+    share = np.nan_to_num(panel.dividend / before)
+    drop = np.log1p(-np.clip(share, 0.0, 0.95))
+    bare = np.log(np.maximum(panel.close, 1e-9)) - np.log(np.maximum(before, 1e-9))
+    told = np.nan_to_num(bare - drop - normal.market)
+    none = np.nan_to_num(bare - normal.market)
+    evidence = np.clip(told**2 - none**2, 0, None) / (2 * normal.sigma**2)
+    usual = _usual(panel, paid)
+    found = []
+    for row in paid.tolist():
+        why = _why(
+            float(share[row]),
+            float(evidence[row]),
+            float(usual[row]),
+            bool(panel.total[row]),
+            policy,
+        )
+        if why:
+            severity, words, score = why
+            value = float(panel.dividend[row])
+            detail = f"dividend {price(value)} USD, {share[row]:.2%} of the price: {words}"
+            found.append(Finding(row, "bad_dividend", "dividend_usd", severity, score, detail))
+    return found
+
+
+def _why(
+    share: float,
+    evidence: float,
+    usual: float,
+    total: bool,
+    policy: QualityPolicy,  # noqa: FBT001
+) -> tuple[str, str, float] | None:
+    odd = abs(usual) > 0.75 * TEN
+    undropped = not total and evidence > policy.dividend_evidence
+    if undropped and (share > policy.dividend_yield or odd):
+        return "fault", "the price did not drop by it on the ex-date", evidence
+    if total and share > policy.dividend_absurd:
+        return "fault", "beyond belief", share / policy.dividend_absurd
+    if odd and (usual < 0 or undropped or total):
+        times = np.exp(abs(usual))
+        words = f"{times:.0f} times {'above' if usual > 0 else 'below'} the symbol's usual one"
+        return "suspect", words, abs(usual)
+    return None
+
+
+def _usual(panel: Panel, paid: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Floats:
+    """Return the log of each dividend over the median of up to four on each side, 0 if unknown."""
+    out = np.zeros(panel.rows)
+    basis = share_basis(panel)
+    logs = np.log(panel.dividend[paid]) + basis[paid]
+    code = panel.code[paid]
+    for i in range(len(paid)):
+        lo, hi = max(0, i - 4), i + 5
+        around = [j for j in range(lo, min(hi, len(paid))) if j != i and code[j] == code[i]]
+        if len(around) >= 4:  # noqa: PLR2004
+            out[paid[i]] = logs[i] - float(np.median(logs[around]))
+    return out

@@ -1,0 +1,99 @@
+"""The grid on which prices are told, and stretches where it is too coarse for returns."""
+
+import numpy as np
+
+from bellwether.quality.found import Finding, price
+from bellwether.quality.panel import Bools, Floats, Panel
+from bellwether.quality.policy import QualityPolicy
+from bellwether.quality.runs import bridged, runs_of
+from bellwether.quality.scale import Normal
+
+DECIMALS = 6
+COARSE = (10.0, 5.0, 1.0, 0.5, 0.25, 0.1, 0.05)
+BINARY = 3e-7  # relative noise of a price that was once kept in four bytes
+
+
+def _on(prices: Floats, step: float) -> Bools:
+    """Tell for each row whether all of its prices are multiples of `step`."""
+    units = prices / step
+    noise = np.maximum(np.abs(units) * BINARY, 1e-6)
+    on: Bools = (np.abs(units - np.rint(units)) <= np.minimum(noise, 0.2)).all(axis=0)
+    return on
+
+
+def tick_of(panel: Panel) -> Floats:
+    """Return the decimal step of the prices around each row, USD, an array of shape (n,)."""
+    prices = panel.prices()
+    decimals = np.full(panel.rows, float(DECIMALS))
+    for k in range(DECIMALS - 1, -1, -1):
+        decimals = np.where(_on(prices, 10.0**-k), float(k), decimals)
+    local = panel.moving_median(decimals, 21, 1)
+    tick: Floats = 10.0 ** -np.ceil(np.nan_to_num(local, nan=2.0))
+    return tick
+
+
+def coarse_stretches(
+    panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy
+) -> list[Finding]:
+    """Flag the first session of each stretch of prices that are told too coarsely.
+
+    Parameters
+    ----------
+    panel : Panel
+        Bars.
+    tick : array of shape (n,)
+        From `tick_of`.
+    normal : Normal
+        Local scale.
+    policy : QualityPolicy
+        `grid_rows`, `grid_sigma`, `grid_least`.
+    """
+    own = _own_tick(panel, tick)
+    coarser = np.zeros(panel.rows)
+    prices = panel.prices()
+    moving = panel.high > panel.low
+    for step in reversed(COARSE):
+        on = _on(prices, step) & (step >= 4 * own) & moving
+        coarser = np.where(on, step, coarser)
+    found = []
+    for row, count in runs_of(panel, bridged(panel, coarser > 0, 1)):
+        steps = coarser[row : row + count]
+        if count >= policy.grid_rows:
+            step = float(np.median(steps[steps > 0]))
+            usual = f"in steps of {price(step)}, where the symbol's are {price(float(own[row]))}"
+            found.append(_finding(panel, normal, row, count, step, usual))
+    return found + _artefacts(panel, tick, normal, policy)
+
+
+def _own_tick(panel: Panel, tick: Floats) -> Floats:
+    """Return the symbol's usual grid: the median of its own, or the panel's where that is finer."""
+    logs = np.log10(tick)
+    edges = np.unique(panel.first)
+    middles = np.array([np.median(logs[a : panel.last[a] + 1]) for a in edges])
+    whole = float(np.median(middles))
+    near = np.where(middles - whole > 1.5, middles, np.minimum(middles, whole))  # noqa: PLR2004
+    own: Floats = 10.0 ** near[panel.code]
+    return own
+
+
+def _artefacts(panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy) -> list[Finding]:
+    rough = tick / np.maximum(panel.close, tick) / normal.sigma
+    usual = np.nan_to_num(panel.moving_median(rough, policy.grid_least, 8))
+    mask = ~panel.raw & (usual > policy.grid_sigma)
+    return [
+        _finding(panel, normal, row, count, float(np.median(tick[row : row + count])), "coarsely")
+        for row, count in runs_of(panel, bridged(panel, mask, policy.grid_least))
+        if count >= policy.grid_least
+    ]
+
+
+def _finding(panel: Panel, normal: Normal, row: int, count: int, step: float, how: str) -> Finding:
+    part = slice(row, row + count)
+    noise = float(np.median(step / panel.close[part] / normal.sigma[part]))
+    end = panel.session[row + count - 1]
+    detail = (
+        f"prices of {count} rows until {end} are told {how}: a step of {price(step)} is "
+        f"{noise:.2f} of a usual daily move"
+    )
+    severity = "fault" if noise > 0.1 else "suspect"  # noqa: PLR2004
+    return Finding(row, "coarse_rounding", "", severity, noise, detail)
