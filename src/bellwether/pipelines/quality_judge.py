@@ -118,14 +118,20 @@ def _faulty(flags: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
 
 
 def _lost(refused: pl.DataFrame, told: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFrame:
-    """Add kind, and whether a rejected row leaves a session without a bar or cannot be placed."""
+    """Add kind, and whether a rejected row leaves a hole in a symbol that has bars.
+
+    A row that nobody can place counts too; one of a symbol without any bar does not: there is
+    nothing to train on.
+    """
     days = refused["session"].fill_null(date(1900, 1, 1)).to_numpy().astype("datetime64[D]")
     open_day = pl.Series("open_day", calendar.positions(days) >= 0)
     rows = refused.join(told.with_columns(there=True), on=DAY, how="left", maintain_order="left")
-    lost = open_day & rows["there"].is_null()
+    has_bars = rows["symbol"].is_in(told["symbol"].unique().implode()).fill_null(value=True)
+    lost = open_day & rows["there"].is_null() & has_bars
+    unplaced = rows["session"].is_null() & has_bars
     return rows.with_columns(
         kind=pl.col("reason").replace({r: kind_of(r) for r in rows["reason"].unique()}),
-        faulty=lost | rows["session"].is_null(),
+        faulty=lost | unplaced,
     )
 
 
@@ -188,7 +194,13 @@ def _flags(flags: pl.DataFrame) -> tuple[Flag, ...]:
         rank, "score", "symbol", "session", "kind", descending=[False, True, False, False, False]
     )
     told = ordered.select(names).rows()
-    return tuple(Flag(*row[:8], treatment=treatment(row[2], row[4]).value) for row in told)
+    return tuple(_flag(row) for row in told)
+
+
+def _flag(row: tuple[Any, ...]) -> Flag:
+    symbol, session, kind, field, severity, score, detail, source = row
+    done = treatment(kind, severity).value
+    return Flag(symbol, session, kind, field, severity, score, detail, source, done)
 
 
 def _rows(refused: pl.DataFrame) -> tuple[RejectedRow, ...]:

@@ -1,11 +1,13 @@
 """What an inspection found, as values: flags, rejected rows, shares, the gate."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
 SHOWN = 20
 KEPT_SYMBOLS = 50
+EXAMPLES = 3
 ENOUGH = 1.0
 
 
@@ -187,16 +189,31 @@ class QualityReport:
         told += [
             f"  {f.symbol:<8} {f.session}  {f.severity:<7} {f.kind:<20} {f.detail}" for f in worst
         ]
-        rows = self.rejected if most is None else self.rejected[:most]
+        rows = self.rejected if most is None else self._examples()
         if rows:
-            told.append("Rejected rows:" if len(rows) == len(self.rejected) else "Rejected, first:")
+            told.append(
+                "Rejected rows:" if len(rows) == len(self.rejected) else "Rejected, such as:"
+            )
         told += [f"  {r.location}: {r.kind}: {r.detail}" for r in rows]
         if len(worst) < len(self.flags) or len(rows) < len(self.rejected):
             told.append("More with --all, all of it with --json, pictures with --html FILE.")
         if not self.gate.passed:
-            told.append("The gate refuses: " + "; ".join(self.gate.lines()[:SHOWN]))
+            failing = self.gate.lines()
+            told.append("The gate refuses:")
+            told += [f"  {line}" for line in failing[:SHOWN]]
+            told += [f"  and {len(failing) - SHOWN} more"] if len(failing) > SHOWN else []
             told.append(f"It passes when {self.gate.passes_when}.")
         return told
+
+    def _examples(self) -> tuple[RejectedRow, ...]:
+        """Return the first rejected rows of each kind."""
+        seen: Counter[str] = Counter()
+        found = []
+        for row in self.rejected:
+            seen[row.kind] += 1
+            if seen[row.kind] <= EXAMPLES:
+                found.append(row)
+        return tuple(sorted(found, key=lambda row: row.kind))
 
 
 def percent(share: float) -> str:

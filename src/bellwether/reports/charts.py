@@ -8,7 +8,8 @@ from bellwether.reports.markup import Html, fill, joined
 
 LEVELS = ("fault", "suspect", "note", "rejected")
 CLASS = {"note": "note-mark"}
-CELL, ROW, NAMES = 22.0, 20.0, 150.0
+ROW, NAMES, ROOM, NARROW, WIDE = 20.0, 150.0, 1000.0, 20.0, 64.0
+LABEL = 34.0
 SHADES = (1, 10, 100, 1000)
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 340.0, 130.0, 44.0, 16.0, 6.0
 POINTS, MARKS = 340, 160
@@ -48,16 +49,17 @@ def heat_map(counts: Mapping[tuple[str, int], int], rows: Sequence[str]) -> Html
     if not years:
         return Html('<p class="empty">Nothing was flagged.</p>')
     first, last = min(years), max(years)
-    width = NAMES + (last - first + 1) * CELL
+    cell = min(max(ROOM / (last - first + 1), NARROW), WIDE)
+    width = NAMES + (last - first + 1) * cell
     height = (len(rows) + 1) * ROW
-    parts = [_row(name, i, counts, (first, last)) for i, name in enumerate(rows)]
-    step = 1 if last - first < 12 else 5  # noqa: PLR2004 - labels of 12 years still fit
+    parts = [_row(name, i, counts, (first, last), cell) for i, name in enumerate(rows)]
+    step = 1 if cell >= LABEL else 5
     parts += [
         fill(
             '<text x="$x" y="$y" text-anchor="middle">$label</text>',
-            x=NAMES + (year - first + 0.5) * CELL,
+            x=NAMES + (year - first + 0.5) * cell,
             y=height - 6,
-            label=year if step > 1 else f"'{year % 100:02d}",
+            label=year,
         )
         for year in range(first, last + 1)
         if year % step == 0
@@ -74,7 +76,13 @@ def heat_map(counts: Mapping[tuple[str, int], int], rows: Sequence[str]) -> Html
     )
 
 
-def _row(name: str, i: int, counts: Mapping[tuple[str, int], int], span: tuple[int, int]) -> Html:
+def _row(
+    name: str,
+    i: int,
+    counts: Mapping[tuple[str, int], int],
+    span: tuple[int, int],
+    cell: float,
+) -> Html:
     cells = [
         fill('<text class="name" x="0" y="$y">$name</text>', y=i * ROW + 14, name=_words(name))
     ]
@@ -85,9 +93,9 @@ def _row(name: str, i: int, counts: Mapping[tuple[str, int], int], span: tuple[i
                 '<rect class="$shade" x="$x" y="$y" width="$w" height="$h" rx="2">'
                 "<title>$title</title></rect>",
                 shade=shade(n),
-                x=NAMES + (year - span[0]) * CELL + 1,
+                x=NAMES + (year - span[0]) * cell + 1,
                 y=i * ROW + 1,
-                w=CELL - 2,
+                w=cell - 2,
                 h=ROW - 2,
                 title=f"{_words(name)}, {year}: {n:,}",
             )

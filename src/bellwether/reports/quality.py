@@ -260,8 +260,11 @@ def _rejected(rows: Sequence[Told]) -> Html:
 
 def _policy(policy: Told) -> dict[str, Html | str]:
     meaning = policy["meaning"]
-    treated = [*policy["treatments"].items(), ("every note", policy["notes"])]
-    treated.append(("a row that breaks a rule", policy["rejected_rows"]))
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for kind, treated in policy["treatments"].items():
+        kinds[treated].append(_words(kind))
+    kinds[policy["notes"]].append("every note, of any kind")
+    kinds[policy["rejected_rows"]].append("a row that breaks a rule")
 
     def table(pairs: Sequence[tuple[str, object]]) -> Html:
         return joined(
@@ -270,7 +273,15 @@ def _policy(policy: Told) -> dict[str, Html | str]:
 
     return {
         "rule": "A fault counts, a suspect and a note do not; so does a rejected row that leaves a session without a bar.",
-        "treatments": table([(k, f"{t}: {meaning[t]}") for k, t in treated]),
+        "treatments": joined(
+            fill(
+                '<tr><th scope="row">$treatment</th><td>$kinds</td><td>$meaning</td></tr>',
+                treatment=t,
+                kinds=", ".join(names),
+                meaning=meaning[t],
+            )
+            for t, names in kinds.items()
+        ),
         "missing": table(list(policy["missing_values"].items())),
         "thresholds": table([(k, f"{v}") for k, v in policy["thresholds"].items()]),
     }
