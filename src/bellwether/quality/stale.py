@@ -57,7 +57,7 @@ def _chance(panel: Panel, tick: Floats, normal: Normal, close: Bools) -> Floats:
     """Return the chance that a close equals the one before by coincidence."""
     steps = np.maximum(normal.sigma * panel.close / tick, 0.1)
     by_grid = np.minimum(0.4 / steps, 0.9)
-    return np.maximum(by_grid, _share(panel, close))
+    return np.maximum(by_grid, np.maximum(_share(panel, close), float(np.mean(close))))
 
 
 def _share(panel: Panel, mask: Bools) -> Floats:
