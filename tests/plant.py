@@ -112,10 +112,7 @@ def _one(
         {
             "symbol": [name] * n,
             "session": list(days),
-            **{
-                c: np.round(v, 2)
-                for c, v in zip(FIELDS, (opening, high, low, close), strict=True)
-            },
+            **{c: np.round(v, 2) for c, v in zip(FIELDS, (opening, high, low, close), strict=True)},
             "volume": volume,
             "split_ratio": split,
             "dividend_usd": paid,
@@ -157,9 +154,14 @@ class Garden:
         self.taken = np.zeros(self.n, dtype=bool)
         self.total = bars["adjustment"][0] == "total"
 
-    def place(self, rng: np.random.Generator, length: int, ok: np.ndarray | None = None) -> int | None:
+    def place(
+        self, rng: np.random.Generator, length: int, ok: np.ndarray | None = None
+    ) -> int | None:
         """Return a row from which `length` rows and the space around are free, or None."""
-        free = np.flatnonzero(~self.taken[: self.n - length - SPACE] & (ok if ok is not None else np.ones(self.n, bool))[: self.n - length - SPACE])
+        free = np.flatnonzero(
+            ~self.taken[: self.n - length - SPACE]
+            & (ok if ok is not None else np.ones(self.n, bool))[: self.n - length - SPACE]
+        )
         free = free[free >= SPACE]
         rng.shuffle(free)
         for row in free.tolist():
@@ -323,6 +325,7 @@ def untold_split(g: Garden, rng: np.random.Generator) -> Spot | None:
     for field in FIELDS:
         g.x[field][:found] = np.round(g.x[field][:found] * ratio, 6)
     g.x["volume"][:found] = np.round(g.x["volume"][:found] / ratio)
+    g.paid[:found] = np.round(g.paid[:found] * ratio, 4)
     return found, found, f"prices before not divided by {ratio}"
 
 
@@ -344,7 +347,9 @@ def wrong_dividend(g: Garden, rng: np.random.Generator) -> Spot | None:
         return None
     row = None
     told = np.flatnonzero(g.paid > 0)
-    told = np.array([t for t in told if SPACE < t < g.n - SPACE and not g.taken[t - 5 : t + 6].any()])
+    told = np.array(
+        [t for t in told if SPACE < t < g.n - SPACE and not g.taken[t - 5 : t + 6].any()]
+    )
     if len(told) and rng.random() < 0.6:
         row = int(rng.choice(told))
         g.taken[row - 5 : row + 6] = True
@@ -363,7 +368,7 @@ def reuse(g: Garden, rng: np.random.Generator) -> Spot | None:
     if g.n < 2 * pause + 4 * SPACE:
         return None
     row = int(rng.integers(g.n // 2, g.n - SPACE - 10))
-    if g.taken[row - pause - SPACE :].any():
+    if g.taken[row - pause - SPACE :].any() or (g.split[row - pause - SPACE :] != 1).any():
         return None
     g.taken[row - pause - SPACE :] = True
     g.gone[row - pause : row] = True
@@ -401,7 +406,10 @@ def plant(
 ) -> tuple[pl.DataFrame, list[Planted]]:
     """Plant up to `each` faults of each kind and return the bars with the answer key."""
     rng = np.random.default_rng(seed)
-    gardens = [Garden(str(k[0]), part) for k, part in bars.sort("symbol").group_by("symbol", maintain_order=True)]
+    gardens = [
+        Garden(str(k[0]), part)
+        for k, part in bars.sort("symbol").group_by("symbol", maintain_order=True)
+    ]
     key: list[Planted] = []
     order = sorted(kinds, key=lambda k: k not in ("ticker_reuse", "misdated_split", "missed_split"))
     for kind in order:

@@ -33,7 +33,7 @@ def volume_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> list[Fi
     news = 0.3 * np.maximum(np.abs(np.nan_to_num(normal.z)) - 1, 0)
     news += 0.8 * np.maximum(np.log(np.maximum(np.nan_to_num(normal.span), 1e-3)), 0)
     excess = np.where(normal.busy > 0, np.maximum(normal.busy - news, 0), normal.busy)
-    excess = np.nan_to_num(excess)
+    excess = np.nan_to_num(excess) * np.isfinite(normal.z)
     mask = (np.abs(excess) > policy.volume_excess) & (
         np.abs(excess) > policy.volume_sigma * np.nan_to_num(scatter, nan=1.0)
     )
