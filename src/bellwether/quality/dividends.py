@@ -51,7 +51,8 @@ def _why(
     policy: QualityPolicy,  # noqa: FBT001
 ) -> tuple[str, str, float] | None:
     odd = abs(usual) > 0.75 * TEN
-    undropped = not total and evidence > policy.dividend_evidence
+    least = policy.dividend_evidence * (0.25 if odd else 1.0)
+    undropped = not total and evidence > least
     if undropped and (share > policy.dividend_yield or odd):
         return "fault", "the price did not drop by it on the ex-date", evidence
     if total and share > policy.dividend_absurd:

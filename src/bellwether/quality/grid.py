@@ -9,6 +9,7 @@ from bellwether.quality.runs import bridged, runs_of
 from bellwether.quality.scale import Normal
 
 DECIMALS = 6
+NOISE = 0.1
 COARSE = (10.0, 5.0, 1.0, 0.5, 0.25, 0.1, 0.05)
 BINARY = 3e-7  # relative noise of a price that was once kept in four bytes
 
@@ -17,8 +18,7 @@ def _on(prices: Floats, step: float) -> Bools:
     """Tell for each row whether all of its prices are multiples of `step`."""
     units = prices / step
     noise = np.maximum(np.abs(units) * BINARY, 1e-6)
-    on: Bools = (np.abs(units - np.rint(units)) <= np.minimum(noise, 0.2)).all(axis=0)
-    return on
+    return np.asarray((np.abs(units - np.rint(units)) <= np.minimum(noise, 0.2)).all(axis=0))
 
 
 def tick_of(panel: Panel) -> Floats:
@@ -34,8 +34,10 @@ def tick_of(panel: Panel) -> Floats:
 
 def coarse_stretches(
     panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy
-) -> list[Finding]:
+) -> tuple[list[Finding], Floats]:
     """Flag the first session of each stretch of prices that are told too coarsely.
+
+    The grid of each row is returned too, USD, so that repeats on a coarse grid surprise nobody.
 
     Parameters
     ----------
@@ -51,18 +53,22 @@ def coarse_stretches(
     own = _own_tick(panel, tick)
     coarser = np.zeros(panel.rows)
     prices = panel.prices()
-    moving = panel.high > panel.low
+    moving = panel.moving_median((panel.high > panel.low).astype(np.float64), 21, 1) > 0
     for step in reversed(COARSE):
         on = _on(prices, step) & (step >= 4 * own) & moving
         coarser = np.where(on, step, coarser)
     found = []
-    for row, count in runs_of(panel, bridged(panel, coarser > 0, 1)):
+    grid = tick.copy()
+    for row, count in runs_of(panel, bridged(panel, coarser > 0, 2)):
         steps = coarser[row : row + count]
         if count >= policy.grid_rows:
             step = float(np.median(steps[steps > 0]))
             usual = f"in steps of {price(step)}, where the symbol's are {price(float(own[row]))}"
+            grid[row : row + count] = np.maximum(grid[row : row + count], step)
+            if not panel.raw[row] and _noise(panel, normal, row, count, step) < NOISE:
+                continue  # before a reverse split an adjusted grid is coarse by nature
             found.append(_finding(panel, normal, row, count, step, usual))
-    return found + _artefacts(panel, tick, normal, policy)
+    return found + _artefacts(panel, tick, normal, policy), grid
 
 
 def _own_tick(panel: Panel, tick: Floats) -> Floats:
@@ -87,13 +93,17 @@ def _artefacts(panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy
     ]
 
 
-def _finding(panel: Panel, normal: Normal, row: int, count: int, step: float, how: str) -> Finding:
+def _noise(panel: Panel, normal: Normal, row: int, count: int, step: float) -> float:
     part = slice(row, row + count)
-    noise = float(np.median(step / panel.close[part] / normal.sigma[part]))
+    return float(np.median(step / panel.close[part] / normal.sigma[part]))
+
+
+def _finding(panel: Panel, normal: Normal, row: int, count: int, step: float, how: str) -> Finding:
+    noise = _noise(panel, normal, row, count, step)
     end = panel.session[row + count - 1]
     detail = (
         f"prices of {count} rows until {end} are told {how}: a step of {price(step)} is "
         f"{noise:.2f} of a usual daily move"
     )
-    severity = "fault" if noise > 0.1 else "suspect"  # noqa: PLR2004
+    severity = "fault" if noise > NOISE else "suspect"
     return Finding(row, "coarse_rounding", "", severity, noise, detail)

@@ -71,12 +71,13 @@ def _look(
     slips = decimal_slips(panel, normal_of(panel, policy), policy)
     mended = slips.mend(panel)
     normal = normal_of(mended, policy)
-    tick = tick_of(panel)
-    stale, repeated = stale_repeats(mended, tick, normal, policy)
+    tick = tick_of(mended)
+    coarse, grid = coarse_stretches(mended, tick, normal, policy)
+    stale, repeated = stale_repeats(mended, tick, grid, normal, policy)
     reused = reused_tickers(mended, normal, repeated, policy)
     breaks = np.zeros(panel.rows, dtype=bool)
     breaks[[f.row for f in reused]] = True
-    steps, mend = judge_steps(mended, normal, breaks, policy)
+    steps, mend = judge_steps(mended, normal, grid, breaks, policy)
     explained = breaks | (mend != 0)
     explained[[f.row for f in steps]] = True
     findings = [
@@ -85,13 +86,13 @@ def _look(
         *stale,
         *reused,
         *steps,
-        *spikes(mended, normal, explained, policy),
+        *spikes(mended, normal, grid, explained, policy),
         *bad_dividends(mended, normal, policy),
         *zero_volume(mended, repeated, policy),
         *volume_slips(mended, normal, policy),
-        *coarse_stretches(panel, tick, normal, policy),
+        *coarse,
     ]
-    return missing_sessions(mended, normal.z, calendar, policy), findings
+    return missing_sessions(mended, normal.z, breaks, calendar, policy), findings
 
 
 def _checked(bars: pl.DataFrame) -> pl.DataFrame:

@@ -5,12 +5,12 @@ import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.quality.found import SCHEMA
-from bellwether.quality.panel import Floats, Panel
+from bellwether.quality.panel import Bools, Floats, Panel
 from bellwether.quality.policy import QualityPolicy
 
 
 def missing_sessions(
-    panel: Panel, moves: Floats, calendar: SessionCalendar, policy: QualityPolicy
+    panel: Panel, moves: Floats, breaks: Bools, calendar: SessionCalendar, policy: QualityPolicy
 ) -> pl.DataFrame:
     """Flag holes inside a symbol's life.
 
@@ -20,6 +20,8 @@ def missing_sessions(
         Bars on sessions only.
     moves : array of shape (n,)
         Move from the previous row to this one, in sigma of one session.
+    breaks : array of shape (n,)
+        Rows from which another company goes by the symbol: nothing is missing before them.
     calendar : SessionCalendar
         Which sessions there were.
     policy : QualityPolicy
@@ -31,7 +33,7 @@ def missing_sessions(
     if not len(rows):
         return pl.DataFrame(schema=SCHEMA)
     length = gap[rows]
-    listed = np.where(length <= policy.gap_listed, length, 1)
+    listed = np.where((length <= policy.gap_listed) & ~breaks[rows], length, 1)
     owner = np.repeat(np.arange(len(rows)), listed)
     nth = np.arange(len(owner)) - np.repeat(np.cumsum(listed) - listed, listed)
     place = before[rows][owner].astype(np.int64) + 1 + nth
@@ -43,6 +45,7 @@ def missing_sessions(
             "session": pl.Series(days).cast(pl.Date),
             "length": length[owner],
             "moved": moved[owner],
+            "another": breaks[rows][owner],
             "next": pl.Series(panel.session[rows[owner]].astype("datetime64[ms]")).cast(pl.Date),
         }
     )
@@ -60,7 +63,13 @@ def missing_sessions(
 def _severity(policy: QualityPolicy) -> pl.Expr:
     long = pl.col("length") > policy.gap_listed
     halt = pl.col("moved") > policy.halt_sigma
-    return pl.when(long | halt).then(pl.lit("suspect")).otherwise(pl.lit("fault"))
+    return (
+        pl.when("another")
+        .then(pl.lit("note"))
+        .when(long | halt)
+        .then(pl.lit("suspect"))
+        .otherwise(pl.lit("fault"))
+    )
 
 
 def _why(policy: QualityPolicy) -> pl.Expr:
@@ -68,7 +77,14 @@ def _why(policy: QualityPolicy) -> pl.Expr:
     halt = pl.format(
         "{}; the price then moved {} sigma: perhaps a halt", words, pl.col("moved").round(1)
     )
-    return pl.when(pl.col("moved") > policy.halt_sigma).then(halt).otherwise(words)
+    other = pl.format("{}, which seems to be another company", words)
+    return (
+        pl.when("another")
+        .then(other)
+        .when(pl.col("moved") > policy.halt_sigma)
+        .then(halt)
+        .otherwise(words)
+    )
 
 
 def out_of_hours(panel: Panel) -> pl.DataFrame:

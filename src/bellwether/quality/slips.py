@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bellwether.quality.found import Finding, price
-from bellwether.quality.panel import FIELDS, Floats, Ints, Panel, nanmedian
+from bellwether.quality.panel import FIELDS, Bools, Floats, Ints, Panel, nanmedian
 from bellwether.quality.policy import QualityPolicy
 from bellwether.quality.scale import Normal, log_or_nan, share_basis
 
@@ -32,6 +32,7 @@ def decimal_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> Slips:
     around = panel.neighbours(nanmedian(logs), 5)
     fields = _power(logs - around, normal.sigma, policy)
     whole = (fields == fields[0]).all(axis=0) & (fields[0] != 0)
+    fields[:, whole & _near_told(panel)] = 0
     powers = np.where(np.isnan(panel.prices()), 0, runs + fields).astype(np.int64)
     size = np.abs(logs + runs * TEN - around)
     rows = np.flatnonzero((powers != 0).any(axis=0))
@@ -51,6 +52,13 @@ def decimal_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> Slips:
     return Slips(powers, tuple(found))
 
 
+def _near_told(panel: Panel) -> Bools:
+    """Tell which rows lie so near a told split of ten or more that its date may be the fault."""
+    told = np.where(panel.raw & (np.abs(np.log(panel.split)) > TEN - 0.25), 1.0, 0.0)
+    near = np.nan_to_num(np.stack([panel.lag(told, k) for k in range(-6, 7)])).max(axis=0)
+    return np.asarray(near > 0)
+
+
 def _power(away: Floats, sigma: Floats, policy: QualityPolicy) -> Ints:
     """Return the power of ten that `away` (natural log) is, or 0 where it is none."""
     away = np.nan_to_num(away)
@@ -59,30 +67,34 @@ def _power(away: Floats, sigma: Floats, policy: QualityPolicy) -> Ints:
     return np.where(np.abs(away - k * TEN) <= slack, k, 0).astype(np.int64)
 
 
-def _stretches(panel: Panel, normal: Normal, policy: QualityPolicy) -> tuple[Ints, np.ndarray]:
+def _stretches(panel: Panel, normal: Normal, policy: QualityPolicy) -> tuple[Ints, Bools]:
     """Return the power of ten of each bar that lies between two opposite steps, and certainty."""
     powers = np.zeros(panel.rows, dtype=np.int64)
     sure = np.ones(panel.rows, dtype=bool)
     steps = _power(normal.level - panel.lag(normal.level), normal.sigma, policy)
+    told = np.where(panel.raw, np.log(panel.split), 0.0)
+    explained = (told != 0) & (np.abs(np.abs(told) - np.abs(steps) * TEN) < policy.slip_slack)
     edges = np.flatnonzero(steps)
     open_at: int | None = None
     for edge in edges:
         if open_at is not None and panel.code[open_at] == panel.code[edge]:
             near = edge - open_at <= policy.slip_run
-            if near and steps[open_at] == -steps[edge]:
+            split = explained[open_at] or explained[edge]
+            if near and not split and steps[open_at] == -steps[edge]:
                 powers[open_at:edge] = steps[open_at]
                 open_at = None
                 continue
         if open_at is not None:
-            _lonely(panel, open_at, int(steps[open_at]), powers, sure, policy)
+            if not explained[open_at]:
+                _lonely(panel, open_at, int(steps[open_at]), powers, sure, policy)
         open_at = int(edge)
-    if open_at is not None:
+    if open_at is not None and not explained[open_at]:
         _lonely(panel, open_at, int(steps[open_at]), powers, sure, policy)
     return powers, sure
 
 
 def _lonely(
-    panel: Panel, edge: int, power: int, powers: Ints, sure: np.ndarray, policy: QualityPolicy
+    panel: Panel, edge: int, power: int, powers: Ints, sure: Bools, policy: QualityPolicy
 ) -> None:
     """Judge a step that is never taken back: the shorter side is in the wrong unit.
 

@@ -8,9 +8,12 @@ from bellwether.quality.policy import QualityPolicy
 from bellwether.quality.scale import Normal, log_or_nan, share_basis
 
 
-def spikes(panel: Panel, normal: Normal, skip: Bools, policy: QualityPolicy) -> list[Finding]:
+def spikes(
+    panel: Panel, normal: Normal, tick: Floats, skip: Bools, policy: QualityPolicy
+) -> list[Finding]:
     """Flag closes and opens off both neighbours, and highs and lows that nothing else reaches."""
     logs = log_or_nan(panel.prices()) + share_basis(panel)
+    skip = skip | (4 * tick / np.maximum(panel.close, tick) > policy.spike_least)
     found = _bodies(panel, normal, logs, skip, policy)
     taken = np.zeros(panel.rows, dtype=bool)
     taken[[f.row for f in found]] = True

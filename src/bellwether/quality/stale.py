@@ -12,7 +12,7 @@ SAME = 1e-7
 
 
 def stale_repeats(
-    panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy
+    panel: Panel, tick: Floats, grid: Floats, normal: Normal, policy: QualityPolicy
 ) -> tuple[list[Finding], Bools]:
     """Flag each repeated session beyond the first, and return which rows were flagged.
 
@@ -20,13 +20,14 @@ def stale_repeats(
     grid and the symbol's own other days let expect, to the power of the run.
     """
     close, bar, copy, idle = _equal(panel)
-    chance = _chance(panel, tick, normal, close)
+    chance = _chance(panel, tick, grid, normal, close)
     runs = {name: run_length(panel, mask) for name, mask in (("close", close), ("bar", bar))}
     moving = panel.high > panel.low
     unlikely = chance ** np.maximum(runs["close"], 1) < policy.repeat_chance
     bars = chance ** np.maximum(3 * runs["bar"], 1) < policy.repeat_chance
+    odd = chance ** np.maximum(runs["close"], 1) < 0.05  # noqa: PLR2004
     rare = _share(panel, idle) < policy.idle_rate
-    gone = idle & (rare | (run_length(panel, idle) >= policy.reuse_gap))
+    gone = idle & odd & (rare | (run_length(panel, idle) >= policy.reuse_gap))
     copied = copy & ((moving & (panel.volume > 0)) | (panel.volume >= 1e4))  # noqa: PLR2004
     faulty = copied | (bar & moving & bars) | (close & unlikely) | gone
     score = -np.log10(np.maximum(chance, 1e-12)) * np.maximum(runs["close"], 1)
@@ -48,16 +49,17 @@ def _equal(panel: Panel) -> tuple[Bools, Bools, Bools, Bools]:
     with np.errstate(invalid="ignore"):
         same = np.stack([np.abs(p - panel.lag(p)) <= SAME * np.abs(p) for p in prices])
         volume = panel.volume == panel.lag(panel.volume)
-    bar = same.all(axis=0)
+    bar: Bools = np.asarray(same.all(axis=0))
     flat = (panel.high <= panel.low * (1 + SAME)) & same[3]
     return same[3], bar, bar & volume, flat & ((panel.volume == 0) | bar)
 
 
-def _chance(panel: Panel, tick: Floats, normal: Normal, close: Bools) -> Floats:
+def _chance(panel: Panel, tick: Floats, grid: Floats, normal: Normal, close: Bools) -> Floats:
     """Return the chance that a close equals the one before by coincidence."""
-    steps = np.maximum(normal.sigma * panel.close / tick, 0.1)
+    steps = np.maximum(normal.sigma * panel.close / grid, 0.1)
     by_grid = np.minimum(0.4 / steps, 0.9)
-    return np.maximum(by_grid, _share(panel, close))
+    by_grid = np.where(grid > tick, np.maximum(by_grid, 0.7), by_grid)
+    return np.maximum(by_grid, np.maximum(_share(panel, close), float(np.mean(close))))
 
 
 def _share(panel: Panel, mask: Bools) -> Floats:

@@ -12,11 +12,12 @@ from bellwether.quality.found import Finding, price
 from bellwether.quality.panel import Bools, Floats, Ints, Panel, nanmedian
 from bellwether.quality.policy import QualityPolicy
 from bellwether.quality.runs import after, before
-from bellwether.quality.scale import Normal, log_or_nan
+from bellwether.quality.scale import Normal, log_or_nan, share_basis
 
 USUAL = (2.0, 3.0, 4.0, 5.0, 10.0, 1.5)
 RARE = (4 / 3, 1.25, 2.5, 5 / 3, 6.0, 7.0, 8.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 RATIOS = np.array([*USUAL, *RARE])
+RATIO_LEAST, RARE_SIGMA = 0.17, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,11 @@ class Steps:
     quiet: Bools
     calm: Bools
     sigma: Floats
+    tick: Floats
+    gap: Floats
 
 
-def measure(panel: Panel, normal: Normal, policy: QualityPolicy) -> Steps:
+def measure(panel: Panel, normal: Normal, tick: Floats, policy: QualityPolicy) -> Steps:
     """Measure the evidence that tells splits and breaks from news."""
     move = np.nan_to_num(normal.step - normal.market)
     kept = nanmedian(after(panel, normal.level, 5)) - nanmedian(before(panel, normal.level, 5))
@@ -52,7 +55,12 @@ def measure(panel: Panel, normal: Normal, policy: QualityPolicy) -> Steps:
     )
     calm = (loud < policy.quiet_volume / 2) & (span < policy.quiet_span / 1.75)
     calm &= within < policy.quiet_intraday / 2
-    return Steps(move, np.nan_to_num(kept), loud, shift, quiet, calm, normal.sigma)
+    basis = share_basis(panel)
+    opened = log_or_nan(panel.open) + basis - panel.lag(normal.close)
+    gap = np.where(np.isfinite(opened), opened, move)
+    grain = tick / np.maximum(panel.close, tick)
+    kept = np.nan_to_num(kept)
+    return Steps(move, kept, loud, shift, quiet, calm, normal.sigma, grain, gap)
 
 
 def ratio_of(size: float, slack: float) -> tuple[float, bool] | None:
@@ -69,7 +77,7 @@ def ratio_of(size: float, slack: float) -> tuple[float, bool] | None:
 
 
 def judge_steps(
-    panel: Panel, normal: Normal, skip: Bools, policy: QualityPolicy
+    panel: Panel, normal: Normal, tick: Floats, skip: Bools, policy: QualityPolicy
 ) -> tuple[list[Finding], Floats]:
     """Judge every large step.
 
@@ -79,6 +87,8 @@ def judge_steps(
         Bars with decimal slips undone.
     normal : Normal
         What is normal in them.
+    tick : array of shape (n,)
+        Grid of the prices, USD.
     skip : array of shape (n,)
         Rows whose step is explained elsewhere.
     policy : QualityPolicy
@@ -90,7 +100,7 @@ def judge_steps(
         Findings, and for each row the log factor that brings it back to the level around, where a
         split was dated wrong.
     """
-    steps = measure(panel, normal, policy)
+    steps = measure(panel, normal, tick, policy)
     told = np.where(panel.raw, np.log(panel.split), 0.0)
     size = np.abs(steps.move)
     large = size > np.maximum(policy.jump_least, policy.jump_sigma * steps.sigma)
@@ -187,6 +197,18 @@ def _two(
     return found
 
 
+def _simple(steps: Steps, row: int) -> tuple[float, bool] | None:
+    """Return the split ratio nearest to the step by close, by open or by level, if near enough."""
+    if abs(steps.move[row]) <= RATIO_LEAST:
+        return None
+    slack = float(np.clip(2.5 * steps.sigma[row], 0.02, 0.06))
+    sizes = [float(x[row]) for x in (steps.gap, steps.move, steps.kept)]
+    matches = [m for size in sizes if (m := ratio_of(size, slack)) is not None]
+    usual = [m for m in matches if m[1]]
+    sure = steps.calm[row] and abs(steps.move[row]) > RARE_SIGMA * steps.sigma[row]
+    return usual[0] if usual else matches[0] if matches and sure else None
+
+
 def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list[Finding]:
     move, sigma = float(steps.move[row]), float(steps.sigma[row])
     score = abs(move) / sigma
@@ -194,11 +216,13 @@ def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list
         f"the level moves by {np.expm1(move):+.1%} for good; dollar volume is "
         f"{np.exp(steps.loud[row]):.1f} times the usual"
     )
+    if abs(move) < 4 * float(steps.tick[row]):
+        return []
     if not steps.quiet[row]:
         if score > policy.note_sigma and abs(move) > policy.jump_least:
             return [Finding(row, "outlier", "", "note", score, f"{facts}: a real extreme")]
         return []
-    match = ratio_of(move, min(max(2.0 * sigma, 0.02), 0.08)) if abs(move) > 0.17 else None  # noqa: PLR2004
+    match = _simple(steps, row)
     if match is not None:
         ratio, usual = match
         detail = f"{facts}, the day is ordinary and no split is told: a split of {price(ratio)}"

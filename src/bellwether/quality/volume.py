@@ -12,15 +12,18 @@ TEN = float(np.log(10.0))
 
 
 def zero_volume(panel: Panel, stale: Bools, policy: QualityPolicy) -> list[Finding]:
-    """Flag bars without volume whose price moved; a symbol without any volume is one note."""
+    """Flag bars without volume whose price moved; a symbol without volume is one note."""
     moved = (panel.high > panel.low) | (panel.close != panel.lag(panel.close))
-    mask = (panel.volume == 0) & moved & ~stale
-    found = []
+    none = panel.volume == 0
+    never = np.bincount(panel.code, weights=none)[panel.code] > 0.9 * (panel.last - panel.first + 1)
+    mask = none & moved & ~stale & ~never
+    found = [
+        Finding(row, "zero_volume", "volume", "note", 1.0, "this symbol has no volume")
+        for row in np.unique(panel.first[never]).tolist()
+    ]
     for row, count in told_runs(panel, mask, policy.regime_rows):
-        whole = count == panel.last[row] - panel.first[row] + 1 and count > 1
-        severity = "note" if whole else "fault"
         detail = f"no volume, yet the price moved{until(panel, row, count)}"
-        found.append(Finding(row, "zero_volume", "volume", severity, float(count), detail))
+        found.append(Finding(row, "zero_volume", "volume", "fault", float(count), detail))
     return found
 
 
@@ -29,8 +32,8 @@ def volume_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> list[Fi
     scatter = np.maximum(MAD * panel.moving_median(np.abs(normal.busy), 63, 8), 0.2)
     news = 0.3 * np.maximum(np.abs(np.nan_to_num(normal.z)) - 1, 0)
     news += 0.8 * np.maximum(np.log(np.maximum(np.nan_to_num(normal.span), 1e-3)), 0)
-    excess = np.where(normal.busy > 0, normal.busy - news, normal.busy)
-    excess = np.nan_to_num(excess)
+    excess = np.where(normal.busy > 0, np.maximum(normal.busy - news, 0), normal.busy)
+    excess = np.nan_to_num(excess) * np.isfinite(normal.z)
     mask = (np.abs(excess) > policy.volume_excess) & (
         np.abs(excess) > policy.volume_sigma * np.nan_to_num(scatter, nan=1.0)
     )
