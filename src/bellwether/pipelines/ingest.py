@@ -135,7 +135,8 @@ def _inspected(
     if not report.symbols:
         return None
     symbols = tuple(s for s, *_ in report.symbols)
-    asked = quality.QualityConfig(symbols=symbols, bar=config.quality_bar)
+    since = min(first for _, first, *_ in report.symbols)
+    asked = quality.QualityConfig(symbols=symbols, since=since, bar=config.quality_bar)
     found = quality.after_ingestion(row.ingestion_id, asked, ports, progress)
     return None if found is None else found.brief()
 

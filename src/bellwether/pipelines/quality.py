@@ -32,6 +32,7 @@ __all__ = ["SHOWN", "QualityConfig", "after_ingestion", "demand", "row_of", "run
 
 CHUNK = 250
 COMPANY = 24
+CONTEXT = 520
 OVERRIDE = (
     "See what is wrong with `bellwether quality`; train all the same with --ignore-quality, "
     "which the release and its answers will name."
@@ -44,19 +45,20 @@ class QualityConfig:
     """What is inspected: these symbols (None: all), this source (None: all), from a day on.
 
     `bar` is the share of sessions without fault that each symbol and all together need. Only rows
-    ingested by `watermark` are seen. `drawn` of the worst symbols get the closes for a picture.
+    ingested by `watermark` are seen. `context` sessions before `since` are looked at to judge by
+    (None: all). `drawn` of the worst symbols get the closes for a picture.
     """
 
     symbols: tuple[str, ...] | None = None
     source: str | None = None
     since: date | None = None
+    context: int | None = None
     bar: float = QUALITY_BAR
     watermark: datetime | None = None
     policy: QualityPolicy = field(default_factory=QualityPolicy)
     drawn: int = 0
 
 
-@QUALITY_FAILURES.count_exceptions()
 @QUALITY_SECONDS.time()
 def run(config: QualityConfig, ports: Ports, progress: Progress = quiet) -> QualityReport:
     """Inspect the newest revisions known at the clock, source by source, and what was rejected.
@@ -66,7 +68,7 @@ def run(config: QualityConfig, ports: Ports, progress: Progress = quiet) -> Qual
     UnknownName
         If a symbol or the source is not known here.
     MissingRecord
-        If nothing was ever ingested.
+        If nothing was ever ingested, or nothing from that source.
     """
     refused = _quarantine(config, ports)
     symbols = _symbols(config, ports, refused)
@@ -81,6 +83,8 @@ def run(config: QualityConfig, ports: Ports, progress: Progress = quiet) -> Qual
         QUALITY_BARS.inc(told[-1].height)
         progress("Inspecting", done + 1, len(chunks))
     bars = pl.concat(told) if told else pl.DataFrame(schema=TOLD)
+    if config.source is not None and bars.height == 0 and refused.height == 0:
+        raise MissingRecord("bar", f"source {config.source}", f"bellwether ingest {config.source}")
     flags = pl.concat(found) if found else pl.DataFrame(schema=FOUND)
     report = judged(config, ports, bars, flags, refused)
     return replace(report, drawn=_drawn(report, config, ports)) if config.drawn else report
@@ -105,14 +109,15 @@ def demand(config: QualityConfig, ports: Ports, *, ignore: bool) -> QualityRepor
 def after_ingestion(
     ingestion_id: str, config: QualityConfig, ports: Ports, progress: Progress = quiet
 ) -> QualityReport | None:
-    """Inspect what an ingestion told and keep the summary.
+    """Inspect what an ingestion told, beside two years before it, and keep the summary.
 
     None where the inspection failed: that is logged and counted, and the ingestion stands.
     """
     try:
-        report = run(config, ports, progress)
+        report = run(replace(config, context=CONTEXT), ports, progress)
         ports.ledger.record_quality(row_of(report, ingestion_id, ports.wall.now()))
     except Exception as error:  # noqa: BLE001 - whatever it is, the bars are in the lake
+        QUALITY_FAILURES.inc()
         get_logger(__name__).warning("not_inspected", ingestion=ingestion_id, why=str(error))
         return None
     return report
@@ -160,7 +165,17 @@ def _known(symbols: Sequence[str], config: QualityConfig, ports: Ports) -> pl.Da
     bars = as_of(revisions, ports.clock.now(), KEYS, ingested_before=config.watermark)
     if "adjustment" not in bars.columns:
         bars = bars.with_columns(adjustment=pl.lit("none"))
+    if config.since is not None and config.context is not None:
+        bars = bars.filter(pl.col("session") >= _context(config.since, config.context, ports))
     return bars if config.source is None else bars.filter(pl.col("source") == config.source)
+
+
+def _context(since: date, sessions: int, ports: Ports) -> date:
+    """Return the session that lies so many before the first one from `since` on."""
+    days = ports.calendar.sessions
+    at = int(np.searchsorted(days, np.datetime64(since, "D"))) - sessions
+    first: date = days[max(at, 0)].astype(object)
+    return first
 
 
 def _found(bars: pl.DataFrame, config: QualityConfig, ports: Ports) -> Iterator[pl.DataFrame]:

@@ -68,8 +68,10 @@ def judged(
     """
     if asked.symbols is not None:
         refused = refused.filter(pl.col("symbol").is_in(list(asked.symbols)))
+    whole = True
     if asked.since is not None:
         late = (pl.col("session") >= asked.since) | pl.col("session").is_null()
+        whole = bars.filter(~late).height == 0
         bars, flags, refused = (frame.filter(late) for frame in (bars, flags, refused))
     told = bars.select(DAY).unique()
     flags = flags.with_columns(faulty=_faulty(flags, told))
@@ -80,6 +82,7 @@ def judged(
     failing = tuple(s for s in sorted(symbols, key=lambda s: s.share) if s.share < asked.bar)
     passed = total > 0 and share >= asked.bar and not failing
     return QualityReport(
+        since=None if whole else asked.since,
         as_of=ports.calendar.last_closed(ports.clock.now()),
         watermark=asked.watermark or ports.lake.watermark(),
         sources=tuple(sorted({*bars["source"], *refused["source"]})),

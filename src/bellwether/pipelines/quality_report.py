@@ -102,10 +102,11 @@ class QualityReport:
     """What one inspection found.
 
     Flags are sorted worst first: severity, then score. `counts` are flags and rejected rows by
-    kind. `judged`, `faulty` and `share` count each session of each symbol once.
+    kind. `since` is the first day that counts, None where nothing was left out. `judged`, `faulty` and `share` count each session of each symbol once.
     """
 
     as_of: date
+    since: date | None
     watermark: datetime | None
     sources: tuple[str, ...]
     bars: int
@@ -133,6 +134,7 @@ class QualityReport:
         return {
             "verdict": self.gate.verdict,
             "as_of": str(self.as_of),
+            "since": None if self.since is None else str(self.since),
             "watermark": self.watermark.isoformat() if self.watermark else None,
             "sources": list(self.sources),
             "bars": self.bars,
@@ -156,6 +158,7 @@ class QualityReport:
         worst = sorted(self.symbols, key=lambda s: (s.share, s.symbol))[:KEPT_SYMBOLS]
         return {
             "as_of": str(self.as_of),
+            "since": None if self.since is None else str(self.since),
             "bars": self.bars,
             "judged": self.judged,
             "faulty": self.faulty,
@@ -172,11 +175,15 @@ class QualityReport:
 
     def brief(self) -> str:
         """Say it in one line."""
+        if self.judged == 0:
+            return "no bars to judge"
         levels = ", ".join(f"{n:,} {name}" for name, n in self.severities.items())
+        passes = "passes" if self.gate.passed else "refuses"
+        gate = f"the gate at {percent(self.gate.bar)} {passes}"
         return (
             f"{len(self.flags):,} flags ({levels}) and {len(self.rejected):,} rejected rows in "
             f"{self.bars:,} bars of {len(self.symbols):,} symbols; {percent(self.share)} without "
-            f"fault, the gate at {percent(self.gate.bar)} {_says(passed=self.gate.passed)}"
+            f"fault, {gate if self.since is None else f'from {self.since} on'}"
         )
 
     def lines(self, most: int | None = SHOWN) -> list[str]:
@@ -220,7 +227,3 @@ def percent(share: float) -> str:
     """Write a share so that what is not all never reads as 100 %."""
     text = f"{share:.2%}"
     return "99.99%" if share < ENOUGH and text == "100.00%" else text
-
-
-def _says(*, passed: bool) -> str:
-    return "passes" if passed else "refuses"

@@ -96,7 +96,9 @@ QUALITY_BARS = Counter("bellwether_quality_inspected_bars_total", "Bars that wer
 QUALITY_SECONDS = Histogram(
     "bellwether_quality_seconds", "Time of one inspection.", buckets=MINUTES
 )
-QUALITY_FAILURES = Counter("bellwether_quality_failures_total", "Inspections that failed.")
+QUALITY_FAILURES = Counter(
+    "bellwether_quality_failures_total", "Inspections after an ingestion that failed."
+)
 QUALITY_REFUSALS = Counter(
     "bellwether_quality_refusals_total", "Times the quality gate refused, ignored or not."
 )
