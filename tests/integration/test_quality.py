@@ -12,12 +12,14 @@ import pytest
 from tests.fakes import MemoryLedger
 from typer.testing import CliRunner, Result
 
+from bellwether import telemetry
 from bellwether.bootstrap import bootstrap
 from bellwether.cli.main import app
 from bellwether.core.calendar import session_calendar
 from bellwether.core.errors import MissingRecord, QualityTooLow, StorageError, UnknownName
 from bellwether.core.ports import Ports, QualityRow, RunRow, SourceQuery
 from bellwether.core.types import PredictionRequest, ReleaseFiles
+from bellwether.inference.gauges import RecordGauges
 from bellwether.inference.service import PredictionService
 from bellwether.pipelines import ingest, quality, train
 from bellwether.settings import Settings
@@ -270,6 +272,17 @@ def test_an_ingestion_keeps_what_its_inspection_found(faulty: Path, ports: Ports
     assert {s["symbol"] for s in summary["worst"]} >= {"AAA", "BBB", "CCC"}
     assert ports.ledger.newest_quality() == kept
     assert faulty.is_dir()
+
+
+def test_the_server_tells_what_the_newest_inspection_found(ports: Ports) -> None:
+    RecordGauges(ports).measure()
+    flags = telemetry.total(telemetry.QUALITY_FLAGS)
+    (share,) = telemetry.total(telemetry.QUALITY_SHARE).values()
+
+    assert flags["missing_session",] == 1
+    assert flags["out_of_hours",] == 0
+    assert flags["ohlc_contradiction",] >= 1
+    assert 0.99 < share < 1
 
 
 def test_an_ingestion_sums_its_inspection_up_in_a_line(tmp_path: Path) -> None:

@@ -11,19 +11,28 @@ from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, setting
 app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Model to release: lightgbm, xgboost, random_forest, hist_gradient_boosting, "
+        "linear or a baseline."
+    ),
+]
+Ignore = Annotated[
+    bool,
+    typer.Option("--ignore-quality", help="Train below the quality bar too; answers say so."),
+]
+Winsorise = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
+]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
 @app.command()
 def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="Model to release: lightgbm, xgboost, random_forest, hist_gradient_boosting, "
-            "linear or a baseline."
-        ),
-    ] = "lightgbm",
+    model: Model = "lightgbm",
     against: Annotated[
         str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
     ] = "linear",
@@ -32,14 +41,8 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     each: Annotated[
         bool, typer.Option(help="Judge a model of its own for every symbol too.")
     ] = True,
-    ignore_quality: Annotated[
-        bool,
-        typer.Option("--ignore-quality", help="Train below the quality bar too; answers say so."),
-    ] = False,
-    winsorise: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
-    ] = None,
+    ignore_quality: Ignore = False,
+    winsorise: Winsorise = None,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.

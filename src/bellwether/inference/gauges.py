@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from bellwether.core.errors import StorageError
 from bellwether.core.ports import Ports
+from bellwether.core.schemas import FLAG_KINDS
 from bellwether.telemetry import (
     LAKE_WATERMARK,
     MIRROR_PENDING,
@@ -22,6 +23,7 @@ class RecordGauges:
         self._ports = ports
         self._ingestions = 0
         self._inspected = ""
+        self._kinds = set(FLAG_KINDS)
 
     def measure(self) -> None:
         """Look once."""
@@ -46,7 +48,8 @@ class RecordGauges:
             return
         summary = json.loads(newest.summary)
         QUALITY_SHARE.set(summary["share"])
-        QUALITY_FLAGS.clear()
-        for kind, n in summary["counts"].items():
-            QUALITY_FLAGS.labels(kind).set(n)
+        counts = summary["counts"]
+        self._kinds |= counts.keys()
+        for kind in self._kinds:  # workers share files: what is gone has to be set to none
+            QUALITY_FLAGS.labels(kind).set(counts.get(kind, 0))
         self._inspected = newest.report_id
