@@ -65,14 +65,19 @@ def _why(
 
 
 def _usual(panel: Panel, paid: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Floats:
-    """Return the log of each dividend over the median of up to four on each side, 0 if unknown."""
+    """Return the log of each dividend over the median of three on each side, the smaller of both.
+
+    A cut dividend stays cut: only one that is odd against those before and those after is odd.
+    0 where a side has fewer than two.
+    """
     out = np.zeros(panel.rows)
-    basis = share_basis(panel)
-    logs = np.log(panel.dividend[paid]) + basis[paid]
+    logs = np.log(panel.dividend[paid]) + share_basis(panel)[paid]
     code = panel.code[paid]
     for i in range(len(paid)):
-        lo, hi = max(0, i - 4), i + 5
-        around = [j for j in range(lo, min(hi, len(paid))) if j != i and code[j] == code[i]]
-        if len(around) >= 4:  # noqa: PLR2004
-            out[paid[i]] = logs[i] - float(np.median(logs[around]))
+        sides = (range(max(0, i - 3), i), range(i + 1, min(i + 4, len(paid))))
+        parts = [[logs[j] for j in side if code[j] == code[i]] for side in sides]
+        if min(len(part) for part in parts) >= 2:  # noqa: PLR2004
+            away = [logs[i] - float(np.median(part)) for part in parts]
+            same = np.sign(away[0]) == np.sign(away[1])
+            out[paid[i]] = np.sign(away[0]) * min(abs(a) for a in away) if same else 0.0
     return out

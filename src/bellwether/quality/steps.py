@@ -17,7 +17,7 @@ from bellwether.quality.scale import Normal, log_or_nan, share_basis
 USUAL = (2.0, 3.0, 4.0, 5.0, 10.0, 1.5)
 RARE = (4 / 3, 1.25, 2.5, 5 / 3, 6.0, 7.0, 8.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 RATIOS = np.array([*USUAL, *RARE])
-RATIO_LEAST, RARE_SIGMA = 0.17, 8.0
+RATIO_LEAST, SURE_SIGMA = 0.17, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _simple(steps: Steps, row: int) -> tuple[float, bool] | None:
     sizes = [float(x[row]) for x in (steps.gap, steps.move, steps.kept)]
     matches = [m for size in sizes if (m := ratio_of(size, slack)) is not None]
     usual = [m for m in matches if m[1]]
-    sure = steps.calm[row] and abs(steps.move[row]) > RARE_SIGMA * steps.sigma[row]
+    sure = steps.calm[row] and abs(steps.move[row]) > SURE_SIGMA * steps.sigma[row]
     return usual[0] if usual else matches[0] if matches and sure else None
 
 
@@ -218,7 +218,9 @@ def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list
     )
     if abs(move) < 4 * float(steps.tick[row]):
         return []
-    if not steps.quiet[row]:
+    most = policy.quiet_volume if score > 2 * SURE_SIGMA else policy.split_volume
+    silent = steps.quiet[row] and steps.loud[row] < most
+    if not silent or score < policy.note_sigma:
         if score > policy.note_sigma and abs(move) > policy.jump_least:
             return [Finding(row, "outlier", "", "note", score, f"{facts}: a real extreme")]
         return []
@@ -226,7 +228,9 @@ def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list
     if match is not None:
         ratio, usual = match
         detail = f"{facts}, the day is ordinary and no split is told: a split of {price(ratio)}"
-        severity = "fault" if usual else "suspect"
+        severity = "fault" if usual and score > SURE_SIGMA else "suspect"
         return [Finding(row, "missed_split", "split_ratio", severity, score, detail)]
+    if not steps.calm[row]:
+        return []
     detail = f"{facts}, the day is ordinary: no trade explains the step"
     return [Finding(row, "unexplained_jump", "close", "suspect", score, detail)]
