@@ -75,7 +75,7 @@ def coarse_stretches(
 def _own_tick(panel: Panel, tick: Floats) -> Floats:
     """Return the symbol's usual grid: the median of its own, or the panel's where that is finer."""
     logs = np.log10(tick)
-    edges = np.unique(panel.first)
+    edges = panel.begins()
     middles = np.array([np.median(logs[a : panel.last[a] + 1]) for a in edges])
     whole = float(np.median(middles))
     near = np.where(middles - whole > 1.5, middles, np.minimum(middles, whole))  # noqa: PLR2004

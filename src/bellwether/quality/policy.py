@@ -101,6 +101,8 @@ class QualityPolicy:
 
     reuse_gap: int = 20
     """Missing (or frozen) sessions from which another company may come back under the name."""
+    reuse_shift: float = 1.6
+    """Lasting change of log dollar volume with a step of the price, on a day like any other."""
     reuse_evidence: float = 9.0
     """Sum of squared scores of price, dollar volume and scale changes across the break."""
 

@@ -68,9 +68,9 @@ def _whole(bar: Floats, level: float, move: float) -> bool:
 
 def _alone(panel: Panel, extreme: Bools) -> Bools:
     """Tell whether few other symbols are as extreme on the day (under 3 %, or only this one)."""
-    days, place = np.unique(panel.session, return_inverse=True)
-    many = np.bincount(place, weights=extreme.astype(np.float64), minlength=len(days))
-    of = np.bincount(place, minlength=len(days))
+    place = panel.position - panel.position.min()
+    many = np.bincount(place, weights=extreme.astype(np.float64))
+    of = np.bincount(place)
     share: Floats = (many - 1)[place] / np.maximum(of[place] - 1, 1)
     return share < 0.03  # noqa: PLR2004
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from bellwether.quality.found import Finding
-from bellwether.quality.panel import Bools, Floats, Panel, nanmedian
+from bellwether.quality.panel import Bools, Floats, Panel
 from bellwether.quality.policy import QualityPolicy
-from bellwether.quality.runs import after, before, runs_of, told_runs, until
+from bellwether.quality.runs import median_at, runs_of, told_runs, until
 from bellwether.quality.scale import MAD, Normal, log_or_nan
 
 TEN = float(np.log(10.0))
@@ -20,7 +20,7 @@ def zero_volume(panel: Panel, stale: Bools, policy: QualityPolicy) -> list[Findi
     mask = none & moved & ~stale & ~never
     found = [
         Finding(row, "zero_volume", "volume", "note", 1.0, "this symbol has no volume")
-        for row in np.unique(panel.first[never]).tolist()
+        for row in np.intersect1d(panel.begins(), np.flatnonzero(never)).tolist()
     ]
     for row, count in told_runs(panel, mask, policy.regime_rows):
         detail = f"no volume, yet the price moved{until(panel, row, count)}"
@@ -62,7 +62,7 @@ def _excess(normal: Normal) -> Floats:
 def _tail(panel: Panel, size: Floats) -> Floats:
     """Return the symbol's own 99.5 % of `size`; without end where it is too short to say."""
     out = np.full(panel.rows, np.inf)
-    for first in np.unique(panel.first).tolist():
+    for first in panel.begins().tolist():
         part = slice(first, int(panel.last[first]) + 1)
         if part.stop - first >= LONG:
             out[part] = np.quantile(size[part], 0.995)
@@ -93,9 +93,11 @@ def _finding(panel: Panel, row: int, count: int, size: float, scatter: float) ->
 def _stretches(panel: Panel, scatter: Floats, policy: QualityPolicy) -> Floats:
     """Return the log factor of rows between two opposite sharp steps of the volume's level."""
     logs = log_or_nan(panel.volume * np.maximum(panel.close, 1e-9))
-    step = nanmedian(after(panel, logs, 7)) - nanmedian(before(panel, logs, 7))
-    sharp = np.nan_to_num(logs - nanmedian(before(panel, logs, 3)))
-    step = np.where(np.sign(sharp) == np.sign(step), np.nan_to_num(step), 0.0)
+    rows = np.flatnonzero(np.abs(np.nan_to_num(logs - panel.lag(logs))) > 0.4 * TEN)
+    sharp, step = np.zeros(panel.rows), np.zeros(panel.rows)
+    sharp[rows] = np.nan_to_num(logs[rows] - median_at(panel, logs, rows, -3, -1))
+    change = median_at(panel, logs, rows, 0, 6) - median_at(panel, logs, rows, -7, -1)
+    step[rows] = np.where(np.sign(sharp[rows]) == np.sign(change), np.nan_to_num(change), 0.0)
     big = np.abs(step) > np.maximum(0.75 * TEN, 3 * scatter)
     big &= np.abs(sharp) > 0.6 * TEN
     out = np.zeros(panel.rows)
