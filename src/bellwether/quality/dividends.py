@@ -3,7 +3,7 @@
 import numpy as np
 
 from bellwether.quality.found import Finding, price
-from bellwether.quality.panel import Floats, Panel
+from bellwether.quality.panel import Floats, Ints, Panel, nanmedian
 from bellwether.quality.policy import QualityPolicy
 from bellwether.quality.scale import Normal, share_basis
 
@@ -64,15 +64,23 @@ def _why(
     return None
 
 
-def _usual(panel: Panel, paid: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Floats:
-    """Return the log of each dividend over the median of up to four on each side, 0 if unknown."""
-    out = np.zeros(panel.rows)
-    basis = share_basis(panel)
-    logs = np.log(panel.dividend[paid]) + basis[paid]
+def _usual(panel: Panel, paid: Ints) -> Floats:
+    """Return the log of each dividend over the median of three on each side, the smaller of both.
+
+    A cut dividend stays cut: only one that is odd against those before and those after is odd.
+    0 where a side has fewer than two.
+    """
+    logs = np.log(panel.dividend[paid]) + share_basis(panel)[paid]
     code = panel.code[paid]
-    for i in range(len(paid)):
-        lo, hi = max(0, i - 4), i + 5
-        around = [j for j in range(lo, min(hi, len(paid))) if j != i and code[j] == code[i]]
-        if len(around) >= 4:  # noqa: PLR2004
-            out[paid[i]] = logs[i] - float(np.median(logs[around]))
+    away = []
+    for side in ((-3, -2, -1), (1, 2, 3)):
+        place = np.arange(len(paid))[None, :] + np.array(side)[:, None]
+        inside = (place >= 0) & (place < len(paid))
+        place = np.clip(place, 0, len(paid) - 1)
+        around = np.where(inside & (code[place] == code), logs[place], np.nan)
+        enough = np.sum(~np.isnan(around), axis=0) >= 2  # noqa: PLR2004
+        away.append(np.where(enough, logs - nanmedian(around), 0.0))
+    least = np.fmin(np.abs(away[0]), np.abs(away[1]))
+    out = np.zeros(panel.rows)
+    out[paid] = np.where(np.sign(away[0]) == np.sign(away[1]), np.sign(away[0]) * least, 0.0)
     return out

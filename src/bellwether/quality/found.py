@@ -9,6 +9,7 @@ import polars as pl
 from bellwether.core.schemas import FLAG_SEVERITIES, FLAGS, check
 from bellwether.quality.panel import Ints, Panel
 
+MOST = 1e6
 SCHEMA = {
     "symbol": pl.String,
     "session": pl.Date,
@@ -41,7 +42,7 @@ def frame_of(panel: Panel, findings: Sequence[Finding]) -> pl.DataFrame:
         "kind": [f.kind for f in findings],
         "field": [f.field for f in findings],
         "severity": [f.severity for f in findings],
-        "score": [min(float(f.score), 1e6) for f in findings],
+        "score": np.nan_to_num([min(float(f.score), MOST) for f in findings], nan=0.0),
         "detail": [f.detail for f in findings],
     }
     return pl.DataFrame(columns, schema=SCHEMA)

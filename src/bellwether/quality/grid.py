@@ -61,20 +61,21 @@ def coarse_stretches(
     grid = tick.copy()
     for row, count in runs_of(panel, bridged(panel, coarser > 0, 2)):
         steps = coarser[row : row + count]
-        if count >= policy.grid_rows:
-            step = float(np.median(steps[steps > 0]))
+        step = float(np.median(steps[steps > 0]))
+        fine = step < 9 * own[row]
+        if count >= (policy.grid_rows_fine if fine else policy.grid_rows):
             usual = f"in steps of {price(step)}, where the symbol's are {price(float(own[row]))}"
             grid[row : row + count] = np.maximum(grid[row : row + count], step)
             if not panel.raw[row] and _noise(panel, normal, row, count, step) < NOISE:
                 continue  # before a reverse split an adjusted grid is coarse by nature
-            found.append(_finding(panel, normal, row, count, step, usual))
+            found.append(_finding(panel, normal, (row, count), (step, usual), policy))
     return found + _artefacts(panel, tick, normal, policy), grid
 
 
 def _own_tick(panel: Panel, tick: Floats) -> Floats:
     """Return the symbol's usual grid: the median of its own, or the panel's where that is finer."""
     logs = np.log10(tick)
-    edges = np.unique(panel.first)
+    edges = panel.begins()
     middles = np.array([np.median(logs[a : panel.last[a] + 1]) for a in edges])
     whole = float(np.median(middles))
     near = np.where(middles - whole > 1.5, middles, np.minimum(middles, whole))  # noqa: PLR2004
@@ -87,7 +88,13 @@ def _artefacts(panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy
     usual = np.nan_to_num(panel.moving_median(rough, policy.grid_least, 8))
     mask = ~panel.raw & (usual > policy.grid_sigma)
     return [
-        _finding(panel, normal, row, count, float(np.median(tick[row : row + count])), "coarsely")
+        _finding(
+            panel,
+            normal,
+            (row, count),
+            (float(np.median(tick[row : row + count])), "coarsely"),
+            policy,
+        )
         for row, count in runs_of(panel, bridged(panel, mask, policy.grid_least))
         if count >= policy.grid_least
     ]
@@ -98,12 +105,19 @@ def _noise(panel: Panel, normal: Normal, row: int, count: int, step: float) -> f
     return float(np.median(step / panel.close[part] / normal.sigma[part]))
 
 
-def _finding(panel: Panel, normal: Normal, row: int, count: int, step: float, how: str) -> Finding:
+def _finding(
+    panel: Panel,
+    normal: Normal,
+    stretch: tuple[int, int],
+    told: tuple[float, str],
+    policy: QualityPolicy,
+) -> Finding:
+    (row, count), (step, how) = stretch, told
     noise = _noise(panel, normal, row, count, step)
     end = panel.session[row + count - 1]
     detail = (
         f"prices of {count} rows until {end} are told {how}: a step of {price(step)} is "
         f"{noise:.2f} of a usual daily move"
     )
-    severity = "fault" if noise > NOISE else "suspect"
+    severity = "fault" if noise > NOISE else "suspect" if noise > policy.grid_noise else "note"
     return Finding(row, "coarse_rounding", "", severity, noise, detail)

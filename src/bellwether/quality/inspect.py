@@ -68,9 +68,10 @@ def _look(
     panel: Panel, calendar: SessionCalendar, policy: QualityPolicy
 ) -> tuple[pl.DataFrame, list[Finding]]:
     """Run the detectors, each on what those before it could mend."""
-    slips = decimal_slips(panel, normal_of(panel, policy), policy)
+    usual = normal_of(panel, policy)
+    slips = decimal_slips(panel, usual, policy)
     mended = slips.mend(panel)
-    normal = normal_of(mended, policy)
+    normal = normal_of(mended, policy) if slips.findings else usual
     tick = tick_of(mended)
     coarse, grid = coarse_stretches(mended, tick, normal, policy)
     stale, repeated = stale_repeats(mended, tick, grid, normal, policy)

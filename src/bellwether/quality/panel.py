@@ -65,6 +65,10 @@ class Panel:
         o, h, lo, c = prices
         return replace(self, open=o, high=h, low=lo, close=c)
 
+    def begins(self) -> Ints:
+        """Return the first row of each symbol."""
+        return np.flatnonzero(self.first == np.arange(self.rows))
+
     def lag(self, x: Floats, k: int = 1) -> Floats:
         """Return `x` of `k` rows before (after, if negative) in the same symbol; else NaN."""
         out = np.full(len(x), np.nan)
@@ -77,11 +81,6 @@ class Panel:
         elif k == 0:
             out = np.asarray(x, dtype=np.float64).copy()
         return out
-
-    def neighbours(self, x: Floats, reach: int) -> Floats:
-        """Return the median of `x` over `reach` rows on each side, the row itself left out."""
-        sides = [self.lag(x, k) for k in range(-reach, reach + 1) if k]
-        return nanmedian(np.stack(sides))
 
     def moving_median(self, x: Floats, window: int, least: int) -> Floats:
         """Return the median of `x` over a centred window of rows; NaN under `least` values."""
@@ -97,6 +96,20 @@ class Panel:
         joined = frame.join(found, on="day", how="left", maintain_order="left")
         return joined["m"].fill_null(np.nan).to_numpy()
 
+    def storm(self, away: Floats, least: int, window: int) -> Floats:
+        """Return the day's median of `away` over its median in the days around, at least 1."""
+        frame = pl.DataFrame({"day": self.position, "x": away}).with_columns(
+            pl.col("x").fill_nan(None)
+        )
+        enough = pl.col("x").count() >= least
+        days = frame.group_by("day").agg(m=pl.when(enough).then(pl.col("x").median())).sort("day")
+        usual = pl.col("m").rolling_median(window, min_samples=20, center=True)
+        ratio = pl.when(usual > 0).then(pl.col("m") / usual).fill_null(1.0).clip(1.0)
+        found = days.select("day", ratio.alias("ratio"))
+        joined = frame.join(found, on="day", how="left", maintain_order="left")
+        storm: Floats = joined["ratio"].to_numpy()
+        return storm
+
     def names_of(self, rows: Ints) -> list[str]:
         """Return the symbols of `rows`."""
         return [self.names[i] for i in self.code[rows]]
@@ -104,6 +117,8 @@ class Panel:
 
 def nanmedian(stack: Floats) -> Floats:
     """Return the median over the first axis; NaN where all is NaN (no warning)."""
+    if not stack.shape[1]:
+        return np.empty(0)
     ordered = np.sort(stack, axis=0)
     count = np.sum(~np.isnan(ordered), axis=0)
     column = np.arange(stack.shape[1])

@@ -40,8 +40,12 @@ class QualityPolicy:
     idle_rate: float = 0.01
     """Share of bars without trade in a symbol's quarter from which one more is its nature."""
 
-    grid_rows: int = 10
-    """Least rows in a row on a coarser price grid than the symbol's own to be a stretch."""
+    grid_rows: int = 12
+    """Least rows in a row on a grid ten times coarser than the symbol's own to be a stretch."""
+    grid_rows_fine: int = 25
+    """The same for grids four to ten times coarser, such as nickels, which people like."""
+    grid_noise: float = 0.05
+    """Grid step in usual daily moves from which a stretch matters; below, it is a note."""
     grid_sigma: float = 0.5
     """Grid step over price, in sigma, from which returns of adjusted prices are artefacts."""
     grid_least: int = 63
@@ -55,6 +59,8 @@ class QualityPolicy:
     """The same in sigma: both must be passed."""
     quiet_volume: float = 1.4
     """Log dollar volume over its usual value up to which a day is quiet: news trades more."""
+    split_volume: float = 0.85
+    """The same for a split or a break: real falls of that size trade twice the dollars or more."""
     quiet_span: float = 3.5
     """High over low against its usual value up to which a day is quiet."""
     quiet_intraday: float = 4.0
@@ -62,7 +68,7 @@ class QualityPolicy:
     split_reach: int = 15
     """Rows around a told split in which its step in the prices is looked for."""
     note_sigma: float = 8.0
-    """Real moves beyond this many sigma and `jump_least` are noted."""
+    """Moves beyond this many sigma are splits, breaks or, with the trade to show, real extremes."""
 
     spike_sigma: float = 6.0
     """Deviation from the neighbours, in sigma, of a price that is taken back the next session."""
@@ -70,7 +76,9 @@ class QualityPolicy:
     """The same as log price: both must be passed."""
     spike_volume: float = 0.9
     """Log volume over its usual value up to which a spike that reverts is not believed."""
-    shadow_sigma: float = 10.0
+    open_sigma: float = 12.0
+    """The same for an open alone: odd opening prints are often official."""
+    shadow_sigma: float = 12.0
     """Reach of a high or low beyond open and close, in sigma, that is not believed."""
 
     dividend_evidence: float = 8.0
@@ -81,7 +89,11 @@ class QualityPolicy:
     """Dividend over price that nothing but its drop makes believable."""
 
     volume_excess: float = 1.75
-    """Log of volume over what the symbol, the day and the move explain: a slip, where alone."""
+    """Log of volume over what the symbol, the day and the move explain, to be looked at at all."""
+    volume_sure: float = 3.3
+    """The same where it needs no other evidence (quiet days of ten times the volume are real)."""
+    volume_tail: float = 0.6
+    """The same over the symbol's own extremes (99.5 % of its days)."""
     volume_sigma: float = 4.5
     """The same against the symbol's own scatter: both must be passed."""
     volume_run: int = 250
@@ -89,6 +101,8 @@ class QualityPolicy:
 
     reuse_gap: int = 20
     """Missing (or frozen) sessions from which another company may come back under the name."""
+    reuse_shift: float = 1.6
+    """Lasting change of log dollar volume with a step of the price, on a day like any other."""
     reuse_evidence: float = 9.0
     """Sum of squared scores of price, dollar volume and scale changes across the break."""
 

@@ -3,10 +3,12 @@
 import numpy as np
 
 from bellwether.quality.found import Finding
-from bellwether.quality.panel import Bools, Floats, Panel, nanmedian
+from bellwether.quality.panel import Bools, Panel
 from bellwether.quality.policy import QualityPolicy
-from bellwether.quality.runs import after, before, run_length
+from bellwether.quality.runs import median_at, run_length
 from bellwether.quality.scale import Normal, log_or_nan
+
+SURE = 16.0
 
 
 def reused_tickers(
@@ -23,35 +25,33 @@ def reused_tickers(
     idle = np.where(stale, 0.0, np.nan_to_num(frozen))
     pause = missing + idle
     dollars = log_or_nan(panel.volume * np.maximum(panel.close, 1e-9))
+    rows = np.flatnonzero(pause >= policy.reuse_gap)
+    ends = np.maximum(rows - idle[rows].astype(np.int64), panel.first[rows])  # after the last trade
     awake = np.where(stale, np.nan, dollars)
-    level = np.nan_to_num(
-        nanmedian(after(panel, awake, 15)) - _before_pause(panel, awake, idle, 15)
-    )
+    level = median_at(panel, awake, rows, 0, 14) - median_at(panel, awake, ends, -15, -1)
     moves = np.where(stale | (missing > 0), np.nan, np.abs(normal.step - normal.market))
-    scale = log_or_nan(nanmedian(after(panel, panel.lag(moves, -1), 25)))
-    scale = np.nan_to_num(scale - log_or_nan(_before_pause(panel, moves, idle, 25)))
-    sigma = _before_pause(panel, normal.sigma, idle, 5)
-    price = np.nan_to_num(normal.step / np.fmax(sigma, 0.01) / np.sqrt(pause + 1))
-    parts = [np.clip(price / 1.5, -4, 4) ** 2, np.clip(level / 0.8, -4, 4) ** 2, (scale / 0.4) ** 2]
-    score = parts[0] + parts[1] + np.clip(parts[2], 0, 9)
-    rows = np.flatnonzero((pause >= policy.reuse_gap) & (score > policy.reuse_evidence))
-    return [_finding(panel, row, pause, normal, level, score) for row in rows.tolist()]
-
-
-def _before_pause(panel: Panel, x: Floats, idle: Floats, rows: int) -> Floats:
-    """Return the median of `x` over the rows before each row's frozen stretch."""
-    usual = nanmedian(before(panel, x, rows))
-    place = np.arange(panel.rows) - idle.astype(np.int64)
-    return np.where(idle > 0, usual[np.maximum(place, 0)], usual)
-
-
-def _finding(
-    panel: Panel, row: int, pause: Floats, normal: Normal, level: Floats, score: Floats
-) -> Finding:
-    step = float(np.nan_to_num(normal.step[row]))
-    detail = (
-        f"after {pause[row]:.0f} sessions without trade the price is {np.exp(step):.3g} and dollar "
-        f"volume {np.exp(level[row]):.3g} times what it was: another company under the name?"
+    scale = log_or_nan(median_at(panel, moves, rows, 1, 25))
+    scale = np.nan_to_num(scale - log_or_nan(median_at(panel, moves, ends, -25, -1)))
+    sigma = np.fmax(median_at(panel, normal.sigma, ends, -5, -1), 0.01)
+    step = np.nan_to_num(normal.step[rows])
+    parts = (
+        np.clip(step / sigma / np.sqrt(pause[rows] + 1) / 1.5, -4, 4) ** 2,
+        np.clip(np.nan_to_num(level) / 0.8, -4, 4) ** 2,
+        np.clip((scale / 0.4) ** 2, 0, 9),
     )
-    severity = "fault" if score[row] > 16 else "suspect"  # noqa: PLR2004
-    return Finding(row, "ticker_reuse", "", severity, float(score[row]), detail)
+    score = parts[0] + parts[1] + parts[2]
+    return [
+        _finding(
+            int(rows[i]), float(pause[rows[i]]), float(step[i]), float(level[i]), float(score[i])
+        )
+        for i in np.flatnonzero(score > policy.reuse_evidence).tolist()
+    ]
+
+
+def _finding(row: int, pause: float, step: float, level: float, score: float) -> Finding:
+    detail = (
+        f"after {pause:.0f} sessions without trade the price is {np.exp(step):.3g} and dollar "
+        f"volume {np.exp(level):.3g} times what it was: another company under the name?"
+    )
+    severity = "fault" if score > SURE else "suspect"
+    return Finding(row, "ticker_reuse", "", severity, score, detail)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bellwether.quality.panel import Bools, Floats, Ints, Panel
+from bellwether.quality.panel import Bools, Floats, Ints, Panel, nanmedian
 
 
 def runs_of(panel: Panel, mask: Bools) -> list[tuple[int, int]]:
@@ -46,11 +46,9 @@ def bridged(panel: Panel, mask: Bools, hole: int) -> Bools:
     return out
 
 
-def before(panel: Panel, x: Floats, rows: int) -> Floats:
-    """Stack `x` of the `rows` rows before each, shape (rows, n)."""
-    return np.stack([panel.lag(x, k) for k in range(1, rows + 1)])
-
-
-def after(panel: Panel, x: Floats, rows: int) -> Floats:
-    """Stack `x` of the row itself and the next ones, shape (rows, n)."""
-    return np.stack([panel.lag(x, -k) for k in range(rows)])
+def median_at(panel: Panel, x: Floats, rows: Ints, low: int, high: int) -> Floats:
+    """Return the median of `x` from `low` to `high` rows off each of `rows`, inside the symbol."""
+    place = rows[None, :] + np.arange(low, high + 1)[:, None]
+    inside = (place >= panel.first[rows]) & (place <= panel.last[rows])
+    values = np.where(inside, x[np.clip(place, 0, panel.rows - 1)], np.nan)
+    return nanmedian(values)

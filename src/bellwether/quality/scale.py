@@ -61,9 +61,7 @@ def normal_of(panel: Panel, policy: QualityPolicy) -> Normal:
     step = close - before - np.log1p(-np.nan_to_num(yields))
     market = np.nan_to_num(panel.day_median(step, policy.cross_section))
     away = np.abs(step - market)
-    day = np.nan_to_num(panel.day_median(away, policy.cross_section), nan=np.nan)
-    usual = panel.moving_median(day, 4 * policy.scale_window, 20)
-    storm = np.fmax(np.nan_to_num(day / usual, nan=1.0, posinf=1.0), 1.0)
+    storm = panel.storm(away, policy.cross_section, 4 * policy.scale_window)
     sigma = MAD * panel.moving_median(away, policy.scale_window, 8)
     sigma = np.fmax(np.nan_to_num(sigma, nan=0.02), policy.scale_floor) * storm
     span = log_or_nan(panel.high) - log_or_nan(panel.low)

@@ -29,16 +29,15 @@ def decimal_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> Slips:
     """Find slips of whole bars by steps that are taken back, then of single fields."""
     runs, sure = _stretches(panel, normal, policy)
     logs = log_or_nan(panel.prices()) + share_basis(panel) - runs * TEN
-    around = panel.neighbours(nanmedian(logs), 5)
+    around = _around(panel, logs, nanmedian(logs))
     fields = _power(logs - around, normal.sigma, policy)
     whole = (fields == fields[0]).all(axis=0) & (fields[0] != 0)
     fields[:, whole & _near_told(panel)] = 0
     powers = np.where(np.isnan(panel.prices()), 0, runs + fields).astype(np.int64)
-    size = np.abs(logs + runs * TEN - around)
     rows = np.flatnonzero((powers != 0).any(axis=0))
     found: list[Finding] = []
     for row in rows.tolist():
-        score = float(np.nanmax(np.where(powers[:, row] != 0, size[:, row], 0)) / normal.sigma[row])
+        score = float(np.abs(powers[:, row]).max() * TEN / normal.sigma[row])
         bar = whole[row] or (runs[row] != 0 and not fields[:, row].any())
         severity = "fault" if sure[row] else "suspect"
         for f in [3] if bar else np.flatnonzero(powers[:, row]):
@@ -50,6 +49,19 @@ def decimal_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> Slips:
             )
             found.append(Finding(row, "decimal_slip", name, severity, score, detail))
     return Slips(powers, tuple(found))
+
+
+def _around(panel: Panel, logs: Floats, level: Floats) -> Floats:
+    """Return the level of the five rows on each side where a price is far off, else NaN."""
+    away = np.zeros(panel.rows)
+    for beside in (panel.lag(level), panel.lag(level, -1)):
+        away = np.fmax(away, np.abs(logs - beside).max(axis=0))
+    rows = np.flatnonzero(away > TEN / 2)
+    out = np.full(panel.rows, np.nan)
+    place = rows[None, :] + np.array([k for k in range(-5, 6) if k])[:, None]
+    inside = (place >= panel.first[rows]) & (place <= panel.last[rows])
+    out[rows] = nanmedian(np.where(inside, level[np.clip(place, 0, panel.rows - 1)], np.nan))
+    return out
 
 
 def _near_told(panel: Panel) -> Bools:

@@ -41,7 +41,8 @@ def _bodies(
         size = np.nan_to_num(least / normal.sigma)
         reverts = np.sign(there) == -np.sign(back)
         near = np.abs(there + back) < 0.35 * least + 1.5 * normal.sigma  # noqa: PLR2004
-        mask = (size > policy.spike_sigma) & (least > policy.spike_least) & reverts & near & ~skip
+        sigmas = policy.spike_sigma if name == "close" else policy.open_sigma
+        mask = (size > sigmas) & (least > policy.spike_least) & reverts & near & ~skip
         alone = _alone(panel, size > policy.spike_sigma)
         for row in np.flatnonzero(mask).tolist():
             silent = normal.busy[row] < policy.spike_volume or not np.isfinite(normal.busy[row])
@@ -67,9 +68,9 @@ def _whole(bar: Floats, level: float, move: float) -> bool:
 
 def _alone(panel: Panel, extreme: Bools) -> Bools:
     """Tell whether few other symbols are as extreme on the day (under 3 %, or only this one)."""
-    days, place = np.unique(panel.session, return_inverse=True)
-    many = np.bincount(place, weights=extreme.astype(np.float64), minlength=len(days))
-    of = np.bincount(place, minlength=len(days))
+    place = panel.position - panel.position.min()
+    many = np.bincount(place, weights=extreme.astype(np.float64))
+    of = np.bincount(place)
     share: Floats = (many - 1)[place] / np.maximum(of[place] - 1, 1)
     return share < 0.03  # noqa: PLR2004
 
@@ -86,7 +87,7 @@ def _shadows(
     for name, x in reach.items():
         size = np.nan_to_num(x / normal.sigma)
         alone = _alone(panel, size > policy.shadow_sigma / 2)
-        least = np.nan_to_num(x) > 2 * policy.spike_least
+        least = np.nan_to_num(x) > 3 * policy.spike_least
         silent = ~(normal.busy > policy.spike_volume)
         mask = (size > policy.shadow_sigma) & least & alone & silent & ~skip
         for row in np.flatnonzero(mask).tolist():

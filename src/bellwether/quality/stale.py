@@ -9,6 +9,7 @@ from bellwether.quality.runs import run_length
 from bellwether.quality.scale import Normal
 
 SAME = 1e-7
+REACH = 125
 
 
 def stale_repeats(
@@ -59,16 +60,22 @@ def _chance(panel: Panel, tick: Floats, grid: Floats, normal: Normal, close: Boo
     steps = np.maximum(normal.sigma * panel.close / grid, 0.1)
     by_grid = np.minimum(0.4 / steps, 0.9)
     by_grid = np.where(grid > tick, np.maximum(by_grid, 0.7), by_grid)
-    return np.maximum(by_grid, np.maximum(_share(panel, close), float(np.mean(close))))
+    year = panel.session.astype("datetime64[Y]").astype(np.int64)
+    year -= year.min()
+    usual = np.bincount(year, weights=close) / np.maximum(np.bincount(year), 1)
+    return np.maximum(by_grid, np.maximum(_share(panel, close), usual[year]))
 
 
 def _share(panel: Panel, mask: Bools) -> Floats:
-    """Return the share of True in the symbol, the row's own run left out."""
-    counts = np.bincount(panel.code, weights=mask.astype(np.float64))
-    rows = np.bincount(panel.code)
+    """Return the share of True about half a year around, the row's own run left out."""
+    place = np.arange(panel.rows)
+    low, high = np.maximum(place - REACH, panel.first), np.minimum(place + REACH, panel.last)
+    sums = np.append(0, np.cumsum(mask))
     own = run_length(panel, mask)
-    share: Floats = (counts[panel.code] - own) / np.maximum(rows[panel.code] - own, 1)
-    return np.maximum(share, 0.0)
+    count = sums[high + 1] - sums[low] - own
+    rows = high - low + 1 - own
+    share: Floats = count / np.maximum(rows, 1)
+    return np.clip(share, 0.0, 1.0)
 
 
 def _words(copied: bool, whole: bool, idle: bool) -> str:  # noqa: FBT001

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from bellwether.quality.found import Finding, price
-from bellwether.quality.panel import Bools, Floats, Ints, Panel, nanmedian
+from bellwether.quality.panel import Bools, Floats, Ints, Panel
 from bellwether.quality.policy import QualityPolicy
-from bellwether.quality.runs import after, before
+from bellwether.quality.runs import median_at
 from bellwether.quality.scale import Normal, log_or_nan, share_basis
 
 USUAL = (2.0, 3.0, 4.0, 5.0, 10.0, 1.5)
 RARE = (4 / 3, 1.25, 2.5, 5 / 3, 6.0, 7.0, 8.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 RATIOS = np.array([*USUAL, *RARE])
-RATIO_LEAST, RARE_SIGMA = 0.17, 8.0
+RATIO_LEAST, SURE_SIGMA = 0.17, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,15 @@ class Steps:
     """Evidence about each row's step, shape (n,), natural logs; `loud` is dollar volume over usual.
 
     `kept` is the change of the level from the five rows before to the five from the row on,
-    `shift` the change of the level of dollar volume, `quiet` an ordinary day but for the step.
+    `shift` the change of the level of dollar volume, `still` a day of ordinary range, `quiet` one of
+    ordinary volume too, `calm` quiet by far; `tick` is the price grid, `gap` the step of the open.
     """
 
     move: Floats
     kept: Floats
     loud: Floats
     shift: Floats
+    still: Bools
     quiet: Bools
     calm: Bools
     sigma: Floats
@@ -40,27 +42,29 @@ class Steps:
 
 
 def measure(panel: Panel, normal: Normal, tick: Floats, policy: QualityPolicy) -> Steps:
-    """Measure the evidence that tells splits and breaks from news."""
+    """Measure the evidence that tells splits and breaks from news, where there is a step at all."""
     move = np.nan_to_num(normal.step - normal.market)
-    kept = nanmedian(after(panel, normal.level, 5)) - nanmedian(before(panel, normal.level, 5))
+    rows = np.flatnonzero(
+        (np.abs(move) > np.maximum(policy.jump_small, 3 * normal.sigma)) | (panel.split != 1)
+    )
     dollars = log_or_nan(panel.volume * np.maximum(panel.close, 1e-9))
-    usual = nanmedian(before(panel, dollars, 10))
-    loud = np.nan_to_num(dollars - usual)
-    shift = np.nan_to_num(nanmedian(after(panel, panel.lag(dollars, -1), 10)) - usual)
+    usual = median_at(panel, dollars, rows, -10, -1)
+    kept, loud, shift = (np.zeros(panel.rows) for _ in range(3))
+    levels = [median_at(panel, normal.level, rows, *part) for part in ((-5, -1), (0, 4))]
+    kept[rows] = np.nan_to_num(levels[1] - levels[0])
+    loud[rows] = np.nan_to_num(dollars[rows] - usual)
+    shift[rows] = np.nan_to_num(median_at(panel, dollars, rows, 1, 10) - usual)
     intraday = np.abs(np.nan_to_num(log_or_nan(panel.close) - log_or_nan(panel.open)))
     span = np.nan_to_num(normal.span, nan=1.0)
     within = intraday / normal.sigma
-    quiet = (
-        (loud < policy.quiet_volume) & (span < policy.quiet_span) & (within < policy.quiet_intraday)
-    )
+    still = (span < policy.quiet_span) & (within < policy.quiet_intraday)
     calm = (loud < policy.quiet_volume / 2) & (span < policy.quiet_span / 1.75)
     calm &= within < policy.quiet_intraday / 2
-    basis = share_basis(panel)
-    opened = log_or_nan(panel.open) + basis - panel.lag(normal.close)
+    opened = log_or_nan(panel.open) + share_basis(panel) - panel.lag(normal.close)
     gap = np.where(np.isfinite(opened), opened, move)
     grain = tick / np.maximum(panel.close, tick)
-    kept = np.nan_to_num(kept)
-    return Steps(move, kept, loud, shift, quiet, calm, normal.sigma, grain, gap)
+    quiet = still & (loud < policy.quiet_volume)
+    return Steps(move, kept, loud, shift, still, quiet, calm, normal.sigma, grain, gap)
 
 
 def ratio_of(size: float, slack: float) -> tuple[float, bool] | None:
@@ -205,7 +209,7 @@ def _simple(steps: Steps, row: int) -> tuple[float, bool] | None:
     sizes = [float(x[row]) for x in (steps.gap, steps.move, steps.kept)]
     matches = [m for size in sizes if (m := ratio_of(size, slack)) is not None]
     usual = [m for m in matches if m[1]]
-    sure = steps.calm[row] and abs(steps.move[row]) > RARE_SIGMA * steps.sigma[row]
+    sure = steps.calm[row] and abs(steps.move[row]) > SURE_SIGMA * steps.sigma[row]
     return usual[0] if usual else matches[0] if matches and sure else None
 
 
@@ -218,7 +222,14 @@ def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list
     )
     if abs(move) < 4 * float(steps.tick[row]):
         return []
-    if not steps.quiet[row]:
+    shift = float(steps.shift[row])
+    apart = abs(shift) > policy.reuse_shift and abs(shift - steps.loud[row]) < 0.5 * abs(shift)
+    if apart and steps.still[row] and score > policy.note_sigma:
+        detail = f"{facts} and stays {np.exp(shift):.2g} times: another company under the name?"
+        return [Finding(row, "ticker_reuse", "", "suspect", score, detail)]
+    most = policy.quiet_volume if score > 2 * SURE_SIGMA else policy.split_volume
+    silent = steps.quiet[row] and steps.loud[row] < most
+    if not silent or score < policy.note_sigma:
         if score > policy.note_sigma and abs(move) > policy.jump_least:
             return [Finding(row, "outlier", "", "note", score, f"{facts}: a real extreme")]
         return []
@@ -226,7 +237,9 @@ def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list
     if match is not None:
         ratio, usual = match
         detail = f"{facts}, the day is ordinary and no split is told: a split of {price(ratio)}"
-        severity = "fault" if usual else "suspect"
+        severity = "fault" if usual and score > SURE_SIGMA else "suspect"
         return [Finding(row, "missed_split", "split_ratio", severity, score, detail)]
+    if not steps.calm[row]:
+        return []
     detail = f"{facts}, the day is ordinary: no trade explains the step"
     return [Finding(row, "unexplained_jump", "close", "suspect", score, detail)]
