@@ -279,7 +279,7 @@ def test_the_server_tells_what_the_newest_inspection_found(ports: Ports) -> None
     flags = telemetry.total(telemetry.QUALITY_FLAGS)
     (share,) = telemetry.total(telemetry.QUALITY_SHARE).values()
 
-    assert flags["missing_session",] == 1
+    assert flags["missing_session",] == 2
     assert flags["out_of_hours",] == 0
     assert flags["ohlc_contradiction",] >= 1
     assert 0.99 < share < 1
