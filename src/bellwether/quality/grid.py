@@ -69,7 +69,7 @@ def coarse_stretches(
             if not panel.raw[row] and _noise(panel, normal, row, count, step) < NOISE:
                 continue  # before a reverse split an adjusted grid is coarse by nature
             found.append(_finding(panel, normal, (row, count), (step, usual), policy))
-    return found + _artefacts(panel, tick, normal, policy), grid
+    return found + _artefacts(panel, grid, normal, policy), grid
 
 
 def _own_tick(panel: Panel, tick: Floats) -> Floats:
@@ -83,21 +83,25 @@ def _own_tick(panel: Panel, tick: Floats) -> Floats:
     return own
 
 
-def _artefacts(panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy) -> list[Finding]:
-    rough = tick / np.maximum(panel.close, tick) / normal.sigma
+def _artefacts(panel: Panel, grid: Floats, normal: Normal, policy: QualityPolicy) -> list[Finding]:
+    """Find stretches of adjusted prices whose least change is a large part of a usual move.
+
+    `grid` is raised there, so that repeats on it surprise nobody.
+    """
+    change = np.abs(panel.close - panel.lag(panel.close))
+    least = panel.moving_least(np.where(change > 0, change, np.nan), policy.grid_least)
+    step = np.fmax(grid, np.nan_to_num(least))
+    rough = step / np.maximum(panel.close, step) / normal.sigma
     usual = np.nan_to_num(panel.moving_median(rough, policy.grid_least, 8))
     mask = ~panel.raw & (usual > policy.grid_sigma)
-    return [
-        _finding(
-            panel,
-            normal,
-            (row, count),
-            (float(np.median(tick[row : row + count])), "coarsely"),
-            policy,
-        )
-        for row, count in runs_of(panel, bridged(panel, mask, policy.grid_least))
-        if count >= policy.grid_least
-    ]
+    found = []
+    for row, count in runs_of(panel, bridged(panel, mask, policy.grid_least)):
+        if count >= policy.grid_least:
+            part = slice(row, row + count)
+            told = float(np.median(step[part]))
+            grid[part] = np.maximum(grid[part], step[part])
+            found.append(_finding(panel, normal, (row, count), (told, "coarsely"), policy))
+    return found
 
 
 def _noise(panel: Panel, normal: Normal, row: int, count: int, step: float) -> float:

@@ -59,7 +59,7 @@ def _chance(panel: Panel, tick: Floats, grid: Floats, normal: Normal, close: Boo
     """Return the chance that a close equals the one before by coincidence."""
     steps = np.maximum(normal.sigma * panel.close / grid, 0.1)
     by_grid = np.minimum(0.4 / steps, 0.9)
-    by_grid = np.where(grid > tick, np.maximum(by_grid, 0.7), by_grid)
+    by_grid = np.where(grid > tick, np.maximum(by_grid, np.where(panel.raw, 0.7, 0.98)), by_grid)
     year = panel.session.astype("datetime64[Y]").astype(np.int64)
     year -= year.min()
     usual = np.bincount(year, weights=close) / np.maximum(np.bincount(year), 1)
