@@ -2,6 +2,6 @@
 
 from bellwether.quality.inspect import inspect
 from bellwether.quality.policy import QualityPolicy
-from bellwether.quality.reconcile import disagreements
+from bellwether.quality.reconcile import disagreements, reconciled
 
-__all__ = ["QualityPolicy", "disagreements", "inspect"]
+__all__ = ["QualityPolicy", "disagreements", "inspect", "reconciled"]

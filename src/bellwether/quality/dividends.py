@@ -28,13 +28,8 @@ def bad_dividends(panel: Panel, normal: Normal, policy: QualityPolicy) -> list[F
     usual = _usual(panel, paid)
     found = []
     for row in paid.tolist():
-        why = _why(
-            float(share[row]),
-            float(evidence[row]),
-            float(usual[row]),
-            bool(panel.total[row]),
-            policy,
-        )
+        evident = -1.0 if panel.total[row] else float(evidence[row])
+        why = _why(float(share[row]), evident, float(usual[row]), policy)
         if why:
             severity, words, score = why
             value = float(panel.dividend[row])
@@ -44,15 +39,13 @@ def bad_dividends(panel: Panel, normal: Normal, policy: QualityPolicy) -> list[F
 
 
 def _why(
-    share: float,
-    evidence: float,
-    usual: float,
-    total: bool,
-    policy: QualityPolicy,  # noqa: FBT001
+    share: float, evidence: float, usual: float, policy: QualityPolicy
 ) -> tuple[str, str, float] | None:
+    """Say what is wrong with a dividend; `evidence` below 0 means prices that hold it already."""
     odd = abs(usual) > 0.75 * TEN
     least = policy.dividend_evidence * (0.25 if odd else 1.0)
-    undropped = not total and evidence > least
+    total = evidence < 0
+    undropped = evidence > least
     if undropped and (share > policy.dividend_yield or odd):
         return "fault", "the price did not drop by it on the ex-date", evidence
     if total and share > policy.dividend_absurd:

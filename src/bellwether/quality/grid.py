@@ -34,10 +34,11 @@ def tick_of(panel: Panel) -> Floats:
 
 def coarse_stretches(
     panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy
-) -> tuple[list[Finding], Floats]:
+) -> tuple[list[Finding], Floats, Bools]:
     """Flag the first session of each stretch of prices that are told too coarsely.
 
-    The grid of each row is returned too, USD, so that repeats on a coarse grid surprise nobody.
+    The grid of each row is returned too, USD, and whether it lies in such a stretch: there,
+    repeats surprise nobody.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def coarse_stretches(
         on = _on(prices, step) & (step >= 4 * own) & moving
         coarser = np.where(on, step, coarser)
     found = []
-    grid = tick.copy()
+    grid, rough = tick.copy(), np.zeros(panel.rows, dtype=bool)
     for row, count in runs_of(panel, bridged(panel, coarser > 0, 2)):
         steps = coarser[row : row + count]
         step = float(np.median(steps[steps > 0]))
@@ -66,10 +67,11 @@ def coarse_stretches(
         if count >= (policy.grid_rows_fine if fine else policy.grid_rows):
             usual = f"in steps of {price(step)}, where the symbol's are {price(float(own[row]))}"
             grid[row : row + count] = np.maximum(grid[row : row + count], step)
+            rough[row : row + count] = True
             if not panel.raw[row] and _noise(panel, normal, row, count, step) < NOISE:
                 continue  # before a reverse split an adjusted grid is coarse by nature
             found.append(_finding(panel, normal, (row, count), (step, usual), policy))
-    return found + _artefacts(panel, tick, normal, policy), grid
+    return found + _artefacts(panel, grid, rough, normal, policy), grid, rough
 
 
 def _own_tick(panel: Panel, tick: Floats) -> Floats:
@@ -83,21 +85,28 @@ def _own_tick(panel: Panel, tick: Floats) -> Floats:
     return own
 
 
-def _artefacts(panel: Panel, tick: Floats, normal: Normal, policy: QualityPolicy) -> list[Finding]:
-    rough = tick / np.maximum(panel.close, tick) / normal.sigma
-    usual = np.nan_to_num(panel.moving_median(rough, policy.grid_least, 8))
+def _artefacts(
+    panel: Panel, grid: Floats, rough: Bools, normal: Normal, policy: QualityPolicy
+) -> list[Finding]:
+    """Find stretches of adjusted prices whose least change is a large part of a usual move.
+
+    `grid` and `rough` are raised there, so that repeats on it surprise nobody.
+    """
+    change = np.abs(panel.close - panel.lag(panel.close))
+    least = panel.moving_least(np.where(change > 0, change, np.nan), policy.grid_least)
+    step = np.fmax(grid, np.nan_to_num(least))
+    noise = step / np.maximum(panel.close, step) / normal.sigma
+    usual = np.nan_to_num(panel.moving_median(noise, policy.grid_least, 8))
     mask = ~panel.raw & (usual > policy.grid_sigma)
-    return [
-        _finding(
-            panel,
-            normal,
-            (row, count),
-            (float(np.median(tick[row : row + count])), "coarsely"),
-            policy,
-        )
-        for row, count in runs_of(panel, bridged(panel, mask, policy.grid_least))
-        if count >= policy.grid_least
-    ]
+    found = []
+    for row, count in runs_of(panel, bridged(panel, mask, policy.grid_least)):
+        if count >= policy.grid_least:
+            part = slice(row, row + count)
+            told = float(np.median(step[part]))
+            grid[part] = np.maximum(grid[part], step[part])
+            rough[part] = True
+            found.append(_finding(panel, normal, (row, count), (told, "coarsely"), policy))
+    return found
 
 
 def _noise(panel: Panel, normal: Normal, row: int, count: int, step: float) -> float:

@@ -73,8 +73,8 @@ def _look(
     mended = slips.mend(panel)
     normal = normal_of(mended, policy) if slips.findings else usual
     tick = tick_of(mended)
-    coarse, grid = coarse_stretches(mended, tick, normal, policy)
-    stale, repeated = stale_repeats(mended, tick, grid, normal, policy)
+    coarse, grid, rough = coarse_stretches(mended, tick, normal, policy)
+    stale, repeated = stale_repeats(mended, grid, rough, normal, policy)
     reused = reused_tickers(mended, normal, repeated, policy)
     breaks = np.zeros(panel.rows, dtype=bool)
     breaks[[f.row for f in reused]] = True

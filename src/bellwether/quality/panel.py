@@ -88,6 +88,12 @@ class Panel:
         middle = pl.col("x").rolling_median(window, min_samples=least, center=True).over("code")
         return frame.select(middle)["x"].fill_null(np.nan).to_numpy()
 
+    def moving_least(self, x: Floats, window: int) -> Floats:
+        """Return the least of `x` over a centred window of rows; NaN where there is none."""
+        frame = pl.DataFrame({"code": self.code, "x": x}).with_columns(pl.col("x").fill_nan(None))
+        least = pl.col("x").rolling_min(window, min_samples=1, center=True).over("code")
+        return frame.select(least)["x"].fill_null(np.nan).to_numpy()
+
     def day_median(self, x: Floats, least: int) -> Floats:
         """Return the median of `x` over all symbols of the same day; NaN under `least` values."""
         frame = pl.DataFrame({"day": self.session, "x": x}).with_columns(pl.col("x").fill_nan(None))

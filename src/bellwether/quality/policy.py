@@ -55,6 +55,8 @@ class QualityPolicy:
     """Least persistent log step that is judged as split, jump or real extreme."""
     jump_small: float = 0.10
     """Least log step for a jump on an entirely ordinary day."""
+    jump_ticks: float = 6.0
+    """The same in steps of the price grid: a penny is no split of a stock of five pennies."""
     jump_sigma: float = 5.0
     """The same in sigma: both must be passed."""
     quiet_volume: float = 1.4
@@ -106,9 +108,15 @@ class QualityPolicy:
     reuse_evidence: float = 9.0
     """Sum of squared scores of price, dollar volume and scale changes across the break."""
 
-    disagree_return: float = 0.02
-    """Difference of two sources' log returns from which they disagree."""
-    disagree_sigma: float = 3.0
-    """The same in sigma of the returns."""
-    disagree_level: float = 0.005
-    """Slack of the ratio of two sources' levels within one regime of adjustment."""
+    disagree_level: float = 0.004
+    """Departure of two sources' log level ratio from its neighbours from which they disagree."""
+    disagree_ticks: float = 1.5
+    """The same in the sum of both sources' grids: both must be passed."""
+    disagree_step: float = 0.10
+    """Lasting change of the ratio that no told action explains and a dividend hardly does."""
+    disagree_range: float = 0.02
+    """Difference of open, high or low over close between two sources."""
+    disagree_volume: float = 1.1
+    """Departure of the log volume ratio from its neighbours."""
+    disagree_lead: float = 1.5
+    """How much farther from its neighbours one source must lie to be the one that is wrong."""

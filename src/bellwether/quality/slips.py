@@ -87,21 +87,19 @@ def _stretches(panel: Panel, normal: Normal, policy: QualityPolicy) -> tuple[Int
     told = np.where(panel.raw, np.log(panel.split), 0.0)
     explained = (told != 0) & (np.abs(np.abs(told) - np.abs(steps) * TEN) < policy.slip_slack)
     edges = np.flatnonzero(steps)
-    open_at: int | None = None
-    for edge in edges:
-        if open_at is not None and panel.code[open_at] == panel.code[edge]:
-            near = edge - open_at <= policy.slip_run
-            split = explained[open_at] or explained[edge]
-            if near and not split and steps[open_at] == -steps[edge]:
-                powers[open_at:edge] = steps[open_at]
-                open_at = None
-                continue
-        if open_at is not None:
-            if not explained[open_at]:
-                _lonely(panel, open_at, int(steps[open_at]), powers, sure, policy)
-        open_at = int(edge)
-    if open_at is not None and not explained[open_at]:
-        _lonely(panel, open_at, int(steps[open_at]), powers, sure, policy)
+    lonely: list[int] = []
+    i = 0
+    while i < len(edges):
+        a, b = int(edges[i]), int(edges[min(i + 1, len(edges) - 1)])
+        near = panel.code[a] == panel.code[b] and b - a <= policy.slip_run
+        if near and steps[a] == -steps[b] and not (explained[a] or explained[b]):
+            powers[a:b] = steps[a]
+            i += 1
+        elif not explained[a]:
+            lonely.append(a)
+        i += 1
+    for edge in lonely:
+        _lonely(panel, edge, int(steps[edge]), powers, sure, policy)
     return powers, sure
 
 

@@ -40,7 +40,7 @@ def _bodies(
         least = np.fmin(np.abs(there), np.abs(back))
         size = np.nan_to_num(least / normal.sigma)
         reverts = np.sign(there) == -np.sign(back)
-        near = np.abs(there + back) < 0.35 * least + 1.5 * normal.sigma  # noqa: PLR2004
+        near = np.abs(there + back) < 0.35 * least + 1.5 * normal.sigma
         sigmas = policy.spike_sigma if name == "close" else policy.open_sigma
         mask = (size > sigmas) & (least > policy.spike_least) & reverts & near & ~skip
         alone = _alone(panel, size > policy.spike_sigma)

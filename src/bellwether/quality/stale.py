@@ -13,7 +13,7 @@ REACH = 125
 
 
 def stale_repeats(
-    panel: Panel, tick: Floats, grid: Floats, normal: Normal, policy: QualityPolicy
+    panel: Panel, grid: Floats, rough: Bools, normal: Normal, policy: QualityPolicy
 ) -> tuple[list[Finding], Bools]:
     """Flag each repeated session beyond the first, and return which rows were flagged.
 
@@ -21,7 +21,7 @@ def stale_repeats(
     grid and the symbol's own other days let expect, to the power of the run.
     """
     close, bar, copy, idle = _equal(panel)
-    chance = _chance(panel, tick, grid, normal, close)
+    chance = _chance(panel, grid, rough, normal, close)
     runs = {name: run_length(panel, mask) for name, mask in (("close", close), ("bar", bar))}
     moving = panel.high > panel.low
     unlikely = chance ** np.maximum(runs["close"], 1) < policy.repeat_chance
@@ -55,11 +55,11 @@ def _equal(panel: Panel) -> tuple[Bools, Bools, Bools, Bools]:
     return same[3], bar, bar & volume, flat & ((panel.volume == 0) | bar)
 
 
-def _chance(panel: Panel, tick: Floats, grid: Floats, normal: Normal, close: Bools) -> Floats:
+def _chance(panel: Panel, grid: Floats, rough: Bools, normal: Normal, close: Bools) -> Floats:
     """Return the chance that a close equals the one before by coincidence."""
     steps = np.maximum(normal.sigma * panel.close / grid, 0.1)
     by_grid = np.minimum(0.4 / steps, 0.9)
-    by_grid = np.where(grid > tick, np.maximum(by_grid, 0.7), by_grid)
+    by_grid = np.where(rough, np.maximum(by_grid, 0.95), by_grid)
     year = panel.session.astype("datetime64[Y]").astype(np.int64)
     year -= year.min()
     usual = np.bincount(year, weights=close) / np.maximum(np.bincount(year), 1)

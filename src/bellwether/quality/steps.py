@@ -17,7 +17,7 @@ from bellwether.quality.scale import Normal, log_or_nan, share_basis
 USUAL = (2.0, 3.0, 4.0, 5.0, 10.0, 1.5)
 RARE = (4 / 3, 1.25, 2.5, 5 / 3, 6.0, 7.0, 8.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 RATIOS = np.array([*USUAL, *RARE])
-RATIO_LEAST, SURE_SIGMA = 0.17, 12.0
+RATIO_LEAST, SURE_SIGMA, TOLD_LEAST = 0.17, 12.0, 0.09
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +109,16 @@ def judge_steps(
     size = np.abs(steps.move)
     large = size > np.maximum(policy.jump_least, policy.jump_sigma * steps.sigma)
     lasting = (np.sign(steps.kept) == np.sign(steps.move)) & (
-        np.abs(steps.kept - steps.move) < 0.35 * size + 2 * steps.sigma  # noqa: PLR2004
+        np.abs(steps.kept - steps.move) < 0.35 * size + 2 * steps.sigma
     )
     small = (size > np.maximum(policy.jump_small, 6 * steps.sigma)) & steps.calm & lasting
     absent = _absent(steps, told)
-    rows = np.flatnonzero((large | small | absent) & ~skip)
+    seen = absent | (size > policy.jump_ticks * steps.tick)
+    rows = np.flatnonzero((large | small | absent) & seen & ~skip)
     paired, mend, found = _misdated(panel, steps, told, absent, rows, policy)
     for row in rows.tolist():
         if row not in paired and lasting[row]:
-            found += _single(panel, steps, row, policy)
+            found += _single(steps, row, policy)
     return found, mend
 
 
@@ -126,11 +127,9 @@ def _absent(steps: Steps, told: Floats) -> Bools:
     with np.errstate(invalid="ignore"):
         alone = np.abs(steps.move - told)
         return (
-            (np.abs(told) > 0.09)
+            (np.abs(told) > TOLD_LEAST)
             & (alone < 0.3 * np.abs(told) + 0.01)
-            & (  # noqa: PLR2004
-                np.abs(steps.move) > 3 * steps.sigma
-            )
+            & (np.abs(steps.move) > 3 * steps.sigma)
         )
 
 
@@ -213,15 +212,13 @@ def _simple(steps: Steps, row: int) -> tuple[float, bool] | None:
     return usual[0] if usual else matches[0] if matches and sure else None
 
 
-def _single(panel: Panel, steps: Steps, row: int, policy: QualityPolicy) -> list[Finding]:
+def _single(steps: Steps, row: int, policy: QualityPolicy) -> list[Finding]:
     move, sigma = float(steps.move[row]), float(steps.sigma[row])
     score = abs(move) / sigma
     facts = (
         f"the level moves by {np.expm1(move):+.1%} for good; dollar volume is "
         f"{np.exp(steps.loud[row]):.1f} times the usual"
     )
-    if abs(move) < 4 * float(steps.tick[row]):
-        return []
     shift = float(steps.shift[row])
     apart = abs(shift) > policy.reuse_shift and abs(shift - steps.loud[row]) < 0.5 * abs(shift)
     if apart and steps.still[row] and score > policy.note_sigma:

@@ -1,5 +1,7 @@
 """Volume: none where the price moved, and volume in another unit."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from bellwether.quality.found import Finding
@@ -105,7 +107,7 @@ def _stretches(panel: Panel, scatter: Floats, policy: QualityPolicy) -> Floats:
     for row, count in runs_of(panel, big):
         part = slice(row, row + count)
         edges.append(row + int(np.argmax(np.abs(step[part]) + 0.5 * np.abs(sharp[part]))))
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         opposite = abs(step[a] + step[b]) < 0.35 * abs(step[a])
         if panel.code[a] == panel.code[b] and b - a <= policy.volume_run and opposite:
             out[a:b] = step[a]
