@@ -36,7 +36,7 @@ def flag(i: int) -> dict[str, Any]:
 
 
 def report(n: int = 90) -> dict[str, Any]:
-    """What `QualityReport.as_json` gives, with `n` flags."""
+    """Make what `QualityReport.as_json` gives, with `n` flags."""
     flags = [flag(i) for i in range(n)]
     about = [
         {"symbol": s, "bars": 1500, "judged": 1501, "faulty": n // 3, "share": 0.97}

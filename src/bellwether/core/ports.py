@@ -16,6 +16,7 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.types import (
     AppendResult,
+    CompactResult,
     DeadLetter,
     FeatureVector,
     OnlineCensus,
@@ -92,24 +93,59 @@ class BarSource(Protocol):
         ...
 
 
-class BarLake(Protocol):
-    """Bars and quarantine, append-only. Several processes may append at once. Raises StorageError."""
+@dataclass(frozen=True, slots=True)
+class LakeBatch:
+    """What is brought into the lake together: frames of the schemas *_IN, and rejections."""
 
-    def append_bars(self, bars: pl.DataFrame, now: datetime) -> AppendResult:
-        """Add what is new in `bars` (schema BARS_IN) as new rows or revisions; repeats add nothing.
+    bars: pl.DataFrame | None = None
+    actions: pl.DataFrame | None = None
+    universe: pl.DataFrame | None = None
+    quotes: pl.DataFrame | None = None
+    rejections: tuple[Rejection, ...] = ()
 
-        All rows of one call appear together or not at all. A changed bar becomes the next
-        revision, known from `now` on. The watermark of the result is the `ingested_at` of the
-        rows added, strictly later than any before; of the newest row where nothing was added.
+
+class Lake(Protocol):
+    """Facts about the market, append-only. Several processes may append at once.
+
+    Raises StorageError, or Unavailable where it lies in a bucket that is away.
+    """
+
+    def append(self, batch: LakeBatch, now: datetime) -> AppendResult:
+        """Add what is new in `batch` as new rows or revisions; repeats add nothing.
+
+        All rows of one call appear together or not at all, in every table. A changed fact becomes
+        the next revision, known from `now` on, or from its own `knowledge_time` where the basis
+        is `stated`. All calls have one order: the watermark of the result is the `ingested_at` of
+        the rows added, strictly later than any before; of the newest where nothing was added.
+
+        The splits and dividends that bars tell become corporate actions of the same source; where
+        that source told one before and tells none now, it is taken back.
         """
         ...
 
-    def append_rejections(self, rejections: Sequence[Rejection], now: datetime) -> int:
-        """Put `rejections` into quarantine, each once; return how many were new."""
+    def bars(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+    ) -> pl.DataFrame:
+        """Return all revisions (schema BARS) of a span of sessions, by symbol, session, revision.
+
+        A bar that its own source gives no action for has those that another source tells.
+        """
         ...
 
-    def bars(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return all revisions (schema BARS), sorted by symbol, session and revision."""
+    def actions(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of corporate actions (schema ACTIONS), by symbol and session."""
+        ...
+
+    def universe(self, name: str | None = None) -> pl.DataFrame:
+        """Return all revisions of membership (schema UNIVERSE), by universe, symbol and first."""
+        ...
+
+    def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of quotes (schema QUOTES), by symbol and instant."""
         ...
 
     def symbols(self) -> list[str]:
@@ -122,6 +158,13 @@ class BarLake(Protocol):
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rejected records (schema QUARANTINE)."""
+        ...
+
+    def compact(self, now: datetime) -> CompactResult:
+        """Rewrite small files as large ones and drop what killed writers left behind.
+
+        No row that anybody could read changes, so lineage and replay are untouched.
+        """
         ...
 
 
@@ -471,7 +514,7 @@ class Ports:
     wall: Clock
     calendar: SessionCalendar
     sources: Mapping[str, BarSource]
-    lake: BarLake
+    lake: Lake
     features: FeatureStore
     online: OnlineStore
     queue: RequestQueue | None

@@ -256,12 +256,22 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """What one append to the lake did."""
+    """What one append to the lake did, over all its tables; `rejected` counts what was new."""
 
     added: int
     revised: int
     unchanged: int
     watermark: datetime
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompactResult:
+    """What tidying the lake did."""
+
+    files_before: int
+    files_after: int
+    orphans_dropped: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import (
     CommitFailedError,
     DeltaError,
@@ -22,6 +22,12 @@ ALONE = CommitProperties(max_commit_retries=0)
 RAISED = (DeltaError, OSError, pl.exceptions.ComputeError)
 
 T = TypeVar("T")
+
+
+def came_between(error: DeltaError) -> bool:
+    """Tell whether a commit was refused because another one had its place."""
+    refused = isinstance(error, CommitFailedError | DeltaProtocolError)
+    return refused or "already exists" in str(error)
 
 
 class DeltaTables:
@@ -68,14 +74,48 @@ class DeltaTables:
             for _ in range(TRIES):
                 try:
                     return attempt()
-                except (CommitFailedError, DeltaProtocolError) as error:
-                    conflict: DeltaError = error
                 except DeltaError as error:
-                    if "already exists" not in str(error):
+                    if not came_between(error):
                         raise
                     conflict = error
             why = f"gave up after {TRIES} conflicts: {conflict}"
             raise StorageError(self._store, why) from conflict
+
+    def write(
+        self,
+        name: str,
+        rows: pl.DataFrame,
+        partitions: list[str] | None,
+        landed: Callable[[DeltaTable], bool],
+        **how: Any,
+    ) -> None:
+        """Append rows, whoever else appends meanwhile; belongs inside `settle`.
+
+        `landed` tells whether they are there: where the answer to a commit was lost, it was made
+        and looks like somebody else's.
+        """
+        for _ in range(TRIES):
+            there = self.open(name)
+            try:
+                write_deltalake(
+                    there or self.address(name),
+                    rows.to_arrow(),
+                    mode="append",
+                    partition_by=partitions,
+                    commit_properties=ALONE,
+                    storage_options=None if there else self.options,
+                    **how,
+                )
+            except DeltaError as error:
+                if not came_between(error):
+                    raise
+                conflict = error
+            else:
+                return
+            there = self.open(name)
+            if there is not None and landed(there):
+                return
+        raise conflict
 
     def address(self, name: str) -> str:
         """Return where a table lies."""

@@ -8,7 +8,7 @@ import polars as pl
 import uuid_utils
 
 from bellwether.core.errors import UnknownName
-from bellwether.core.ports import IngestionRow, Ports, Progress, SourceQuery, quiet
+from bellwether.core.ports import IngestionRow, LakeBatch, Ports, Progress, SourceQuery, quiet
 from bellwether.core.types import Rejection, Remark
 from bellwether.pipelines import quality
 from bellwether.quality.treatments import QUALITY_BAR
@@ -103,22 +103,22 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
     progress("Reading", 0, 2)
     batch = source.read(config.query, ports.wall.now())
     progress("Writing", 1, 2)
-    result = ports.lake.append_bars(batch.bars, ports.wall.now()) if batch.bars.height else None
-    ports.lake.append_rejections(batch.rejections, ports.wall.now())
+    bars = batch.bars if batch.bars.height else None
+    result = ports.lake.append(LakeBatch(bars=bars, rejections=batch.rejections), ports.wall.now())
     progress("Writing", 2, 2)
     report = IngestReport(
         source=config.source,
         read=batch.rows_read,
         accepted=batch.bars.height,
-        added=result.added if result else 0,
-        revised=result.revised if result else 0,
-        unchanged=result.unchanged if result else 0,
+        added=result.added,
+        revised=result.revised,
+        unchanged=result.unchanged,
         rejected=len(batch.rejections),
         reasons=dict(Counter(r.reason for r in batch.rejections)),
         rejections=batch.rejections,
         remarks=batch.remarks,
         symbols=_symbols(batch.bars),
-        watermark=result.watermark if result else None,
+        watermark=result.watermark,
     )
     row = _row(report, started, ports.wall.now())
     ports.ledger.record_ingestion(row)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 import polars as pl
@@ -161,12 +161,11 @@ def _in_company(symbols: list[str], ports: Ports) -> list[str]:
 
 def _known(symbols: Sequence[str], config: QualityConfig, ports: Ports) -> pl.DataFrame:
     """Return the newest revision of each source's bar."""
-    revisions = ports.lake.bars(symbols)
-    bars = as_of(revisions, ports.clock.now(), KEYS, ingested_before=config.watermark)
-    if "adjustment" not in bars.columns:
-        bars = bars.with_columns(adjustment=pl.lit("none"))
+    first = None
     if config.since is not None and config.context is not None:
-        bars = bars.filter(pl.col("session") >= _context(config.since, config.context, ports))
+        first = _context(config.since, config.context, ports)
+    revisions = ports.lake.bars(symbols, first=first)
+    bars = as_of(revisions, ports.clock.now(), KEYS, ingested_before=config.watermark)
     return bars if config.source is None else bars.filter(pl.col("source") == config.source)
 
 
@@ -184,14 +183,26 @@ def _found(bars: pl.DataFrame, config: QualityConfig, ports: Ports) -> Iterator[
     for source, mine in sorted(by_source.items()):
         flags = inspect(mine, ports.calendar, config.policy)
         yield flags.with_columns(source=pl.lit(source))
-    for first, second in combinations(sorted(by_source), 2):
+    for first, second in permutations(sorted(by_source), 2):
         both = set(by_source[first]["symbol"]) & set(by_source[second]["symbol"])
-        if both:
-            one, other = (
-                by_source[s].filter(pl.col("symbol").is_in(both)) for s in (first, second)
-            )
-            flags = disagreements(one, other, config.policy)
-            yield flags.with_columns(source=pl.lit(f"{first} / {second}"))
+        if not both:
+            continue
+        shared = pl.col("symbol").is_in(both)
+        flags = disagreements(
+            by_source[first].filter(shared), by_source[second].filter(shared), config.policy
+        )
+        yield _once(flags, again=first > second).with_columns(source=pl.lit(f"{first} / {second}"))
+
+
+def _once(flags: pl.DataFrame, *, again: bool) -> pl.DataFrame:
+    """Of two looks at one pair, keep each disagreement once.
+
+    What the first look notes of the other source, the second calls its fault; what neither can
+    tell, both call suspect. A session that only the other source tells is told by one look only.
+    """
+    lone = pl.col("field") == ""
+    open_question = (pl.col("severity") == "suspect") & (not again)
+    return flags.filter((pl.col("severity") == "fault") | lone | open_question)
 
 
 def _quarantine(config: QualityConfig, ports: Ports) -> pl.DataFrame:

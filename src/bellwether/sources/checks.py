@@ -82,6 +82,7 @@ def accept(
         "symbol",
         "session",
         *NUMBERS,
+        adjustment=pl.lit("none"),
         source=pl.lit(source),
         event_time="closed",
         knowledge_time="closed",
