@@ -146,11 +146,14 @@ class MemoryLake:
         *,
         first: date | None = None,
         last: date | None = None,
+        every_source: bool = False,
     ) -> pl.DataFrame:
         """Return all revisions: at each watermark that changed a bar or its actions, its state."""
         states: list[Row] = []
         for symbol, session, source in sorted({key_of("bars", r) for r in self._facts["bars"]}):
             if symbols is not None and symbol not in symbols:
+                continue
+            if not every_source and not self._goes_together(symbol, source):
                 continue
             if (first and session < first) or (last and session > last):
                 continue
@@ -164,6 +167,13 @@ class MemoryLake:
             states += mine
         frame = pl.DataFrame(states, schema=dtypes_of(BARS))
         return frame.sort("symbol", "session", "revision", "source")
+
+    def _goes_together(self, symbol: str, source: str) -> bool:
+        mine = [r for r in self._facts["bars"] if r["symbol"] == symbol]
+        lead = min(mine, key=lambda r: (r["ingested_at"], r["source"]))
+        own = [r for r in mine if r["source"] == source]
+        as_traded = all(r["adjustment"] == "none" for r in (lead, *own))
+        return source == lead["source"] or as_traded
 
     def _state(self, symbol: str, session: date, source: str, mark: datetime) -> Row | None:
         there = [r for r in self._facts["bars"] if r["ingested_at"] <= mark]

@@ -124,6 +124,16 @@ def test_a_changed_bar_becomes_a_revision_known_from_now(lake: Lake) -> None:
     assert lake.bars().filter(pl.col("revision") == 0)["close"].unique().to_list() == [10.0]
 
 
+def test_another_adjustment_of_the_same_numbers_is_another_fact(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars()), NOW)
+    shipped = bars().with_columns(adjustment=pl.lit("total"))
+
+    result = lake.append(LakeBatch(bars=shipped), NOW)
+
+    assert (result.added, result.revised, result.unchanged) == (0, 3, 0)
+    assert lake.bars()["adjustment"].to_list() == ["none", "total"] * 3
+
+
 def test_the_watermark_grows_even_where_the_clock_stands(lake: Lake) -> None:
     first = lake.append(LakeBatch(bars=bars()), NOW).watermark
 

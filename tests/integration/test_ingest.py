@@ -50,10 +50,10 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 class Tables(DeltaTables):
-    def write(self, name, *more, **how):
+    def write(self, name, *more):
         if point == "between the tables" and name.endswith("quarantine"):
             die()
-        return super().write(name, *more, **how)
+        return super().write(name, *more)
 
 class Lake(DeltaLake):
     def __init__(self, url):

@@ -15,6 +15,7 @@ import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.types import (
+    Adjustment,
     AppendResult,
     CompactResult,
     DeadLetter,
@@ -62,7 +63,10 @@ class SourceQuery:
     """What a source is asked for; None means all it has.
 
     `columns` maps our column names to the names in a file; `zone` says where timestamps without a
-    zone were written.
+    zone were written; `adjusted` says what the prices hold already (none, splits or total); `label`
+    names the source that the bars are kept under, where it is not the reader's own name; `name`
+    names the universe that a file tells of; `spells` are those known already (schema UNIVERSE),
+    which a list of changes goes on from.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -71,26 +75,10 @@ class SourceQuery:
     last: date | None = None
     columns: Mapping[str, str] | None = None
     zone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SourceBatch:
-    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept."""
-
-    bars: pl.DataFrame
-    rejections: tuple[Rejection, ...]
-    remarks: tuple[Remark, ...]
-    rows_read: int
-
-
-class BarSource(Protocol):
-    """A supplier of daily bars. Raises UnreadableFile or InvalidRequest; a bad row never raises."""
-
-    name: str
-
-    def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
-        """Read what `query` asks for; a bar of a session not closed by `known_until` is rejected."""
-        ...
+    adjusted: str = Adjustment.NONE
+    label: str | None = None
+    name: str | None = None
+    spells: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +90,32 @@ class LakeBatch:
     universe: pl.DataFrame | None = None
     quotes: pl.DataFrame | None = None
     rejections: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept.
+
+    `batches` are the accepted facts that are no bars, in the order in which they became known.
+    What a later batch tells of the same fact is its next revision, so a row of an earlier one is
+    news only where the lake does not know the fact at all.
+    """
+
+    bars: pl.DataFrame
+    rejections: tuple[Rejection, ...]
+    remarks: tuple[Remark, ...]
+    rows_read: int
+    batches: tuple[LakeBatch, ...] = ()
+
+
+class BarSource(Protocol):
+    """A supplier of daily bars. Raises UnreadableFile or InvalidRequest; a bad row never raises."""
+
+    name: str
+
+    def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
+        """Read what `query` asks for; a bar of a session not closed by `known_until` is rejected."""
+        ...
 
 
 class Lake(Protocol):
@@ -129,10 +143,12 @@ class Lake(Protocol):
         *,
         first: date | None = None,
         last: date | None = None,
+        every_source: bool = False,
     ) -> pl.DataFrame:
         """Return all revisions (schema BARS) of a span of sessions, by symbol, session, revision.
 
-        A bar that its own source gives no action for has those that another source tells.
+        Bars of one symbol make one series: those as traded of any source, or the adjusted ones of
+        the source that told the symbol first; `every_source` gives the others too. A bar that its own source gives no action for has those that another source tells.
         """
         ...
 

@@ -5,11 +5,13 @@ import polars as pl
 from pandera.errors import SchemaError, SchemaErrors
 
 from bellwether.core.errors import SchemaViolation
+from bellwether.core.types import MIXED, Adjustment
 
 UTC_TIME = pl.Datetime("us", "UTC")
 _MOST = 1e300
 _POSITIVE = pa.Check.in_range(0, _MOST, include_min=False)  # refuses NaN, which `gt` does not
 _NOT_NEGATIVE = pa.Check.in_range(0, _MOST)
+_ADJUSTMENTS = [a.value for a in Adjustment]
 
 _PRICES = {
     name: pa.Column(pl.Float64, _POSITIVE, nullable=False)
@@ -38,7 +40,7 @@ _KEPT = {
 BARS_IN = pa.DataFrameSchema(
     {
         **_BAR,
-        "adjustment": pa.Column(pl.String, pa.Check.isin(["none", "splits", "total"])),
+        "adjustment": pa.Column(pl.String, pa.Check.isin(_ADJUSTMENTS)),
         **_TOLD_BY,
     },
     strict=True,
@@ -47,10 +49,11 @@ BARS_IN = pa.DataFrameSchema(
 )
 """Accepted bars of one source, before the lake: prices in USD, volume in shares, times UTC.
 
-`adjustment` says what the source has done to prices and volume: `none` (as traded), `splits` (on
-the share basis of its newest day) or `total` (splits and dividends). `event_time` is the close of
-the session; `knowledge_time` is when the bar could first be known and `knowledge_basis` says how
-that is known (`session_close` where it is assumed).
+`adjustment` says what is in prices and volume already: "none" (as traded), "splits" (both are on
+the share basis of the newest day, and so is `dividend_usd`) or "total" (splits and dividends).
+
+`event_time` is the close of the session; `knowledge_time` is when the bar could first be known and
+`knowledge_basis` says how that is known (`session_close` where it is assumed).
 """
 
 BARS = pa.DataFrameSchema(
@@ -169,6 +172,7 @@ SERIES = pa.DataFrameSchema(
         "price_factor": pa.Column(pl.Float64, _POSITIVE),
         "volume_factor": pa.Column(pl.Float64, _POSITIVE),
         "carried": pa.Column(pl.Boolean),
+        "adjustment": pa.Column(pl.String, pa.Check.isin([*_ADJUSTMENTS, MIXED])),
         "knowledge_time": pa.Column(UTC_TIME),
     },
     strict=True,
@@ -178,7 +182,8 @@ SERIES = pa.DataFrameSchema(
 """Total-return series adjusted forward from a symbol's first bar, one row each session.
 
 `price_factor` and `volume_factor` lead back to the raw scale of the day: raw = adjusted / factor.
-`carried` marks a session without a bar, filled with the last close and no volume.
+`carried` marks a session without a bar, filled with the last close and no volume. `adjustment`
+is what the bars brought along, "mixed" from the first bar on that contradicts the one before.
 """
 
 LABELS = pa.DataFrameSchema(
@@ -250,13 +255,21 @@ def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
     return frame.select(list(schema.columns))
 
 
+def in_order(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sort by `keys`; rows that are in order, the usual case, are only looked at."""
+    return frame if _rising(frame, keys) else frame.sort(keys, maintain_order=True)
+
+
 def _once(frame: pl.DataFrame, keys: list[str]) -> bool:
-    """Tell whether no row repeats the keys of another; rows in order, the usual case, are quick."""
-    rising, same = pl.lit(value=False), pl.lit(value=True)
+    """Tell whether no row repeats the keys of another."""
+    return _rising(frame, keys) or not frame.select(keys).is_duplicated().any()
+
+
+def _rising(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Tell whether each row lies strictly after the one before it."""
+    after, same = pl.lit(value=False), pl.lit(value=True)
     for key in keys:
         column = pl.col(key)
-        rising |= same & (column > column.shift(1)).fill_null(value=False)
+        after |= same & (column > column.shift(1)).fill_null(value=False)
         same &= (column == column.shift(1)).fill_null(value=False)
-    if frame.height == 0 or frame.select(rising.slice(1).all()).item():
-        return True
-    return not frame.select(keys).is_duplicated().any()
+    return frame.height == 0 or bool(frame.select(after.slice(1).all()).item())

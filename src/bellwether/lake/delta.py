@@ -10,7 +10,7 @@ from bellwether.core.ports import LakeBatch
 from bellwether.core.types import AppendResult, CompactResult
 from bellwether.lake import commits as order
 from bellwether.lake.commits import Commits
-from bellwether.lake.joined import with_actions
+from bellwether.lake.joined import SOURCES, together, with_actions
 from bellwether.lake.revise import fresh, taken_back
 from bellwether.lake.rows import FactRows, put
 from bellwether.lake.tables import ACTIONS, BARS, FACTS, QUARANTINE, QUOTES, UNIVERSE, FactTable
@@ -75,13 +75,23 @@ class DeltaLake:
         *,
         first: date | None = None,
         last: date | None = None,
+        every_source: bool = False,
     ) -> pl.DataFrame:
         """Return all revisions (schema BARS), sorted by symbol, session and revision."""
         with self._tables.guard():
             before = self._commits()
             span = self._rows.visible(BARS, before, symbols, first, last).collect()
             acted = self._rows.visible(ACTIONS, before, symbols, first, last).collect()
-        return with_actions(span, acted)
+            counting = span if every_source else self._of_one_series(span, before)
+        return with_actions(counting, acted)
+
+    def _of_one_series(self, bars: pl.DataFrame, commits: Commits) -> pl.DataFrame:
+        """Leave out sources whose bars do not go together with those that came first."""
+        if bars.height == 0 or bars["source"].n_unique() == 1:
+            return bars
+        symbols = bars["symbol"].unique().to_list()
+        told = self._rows.visible(BARS, commits, symbols)
+        return together(bars, told.select(SOURCES).unique().collect())
 
     def actions(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all revisions of corporate actions (schema ACTIONS)."""

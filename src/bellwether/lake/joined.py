@@ -10,6 +10,7 @@ from bellwether.core.schemas import BARS
 from bellwether.lake.revise import NEUTRAL
 
 KEY = ["symbol", "session"]
+SOURCES = ["symbol", "source", "adjustment", "ingested_at"]
 BY_KIND = {"split": "split_ratio", "dividend": "dividend_usd"}
 
 Row = dict[str, Any]
@@ -42,6 +43,26 @@ def with_actions(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
         return _ordered(plain)
     once, often = _apart(concerned, actions)
     return _ordered(pl.concat([_columns(plain), _columns(once), _columns(often)]))
+
+
+def together(bars: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Keep the bars that make one series of each symbol.
+
+    Bars as traded are facts, and any source may fill in for another. Adjusted ones are on a basis
+    of their vendor's and come from one source: the one that told the symbol first.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Rows of the table of bars.
+    told : DataFrame
+        Columns SOURCES of all bars of these symbols.
+    """
+    first = told.sort("ingested_at", "source").group_by("symbol", maintain_order=True).first()
+    led = first.select("symbol", lead="source", basis="adjustment")
+    joined = bars.join(led, on="symbol", how="left", maintain_order="left")
+    facts = (pl.col("basis") == "none") & (pl.col("adjustment") == "none")
+    return joined.filter(facts | (pl.col("source") == pl.col("lead"))).drop("lead", "basis")
 
 
 def _apart(bars: pl.DataFrame, actions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from deltalake import DeltaTable, WriterProperties
 
-from bellwether.core.schemas import UTC_TIME
+from bellwether.core.schemas import UTC_TIME, in_order
 from bellwether.lake.commits import Commits
 from bellwether.lake.tables import PART, QUARANTINE, QUARANTINE_DTYPES, FactTable, part
 from bellwether.links.delta import DeltaTables
@@ -76,13 +76,11 @@ def put(
     marked = rows.with_columns(
         ingested_at=pl.lit(mark).cast(UTC_TIME), batch=pl.lit(batch, dtype=pl.Int64)
     )
-    parts = None
     if table is not None:
-        marked = marked.select(*table.dtypes, part(table.time)).sort(table.order)
-        parts = [PART]
+        marked = in_order(marked.select(*table.dtypes, part(table.time)), table.order)
 
     def landed(there: DeltaTable) -> bool:
         rows = tables.scan(there, {}).filter(pl.col("batch") == batch)
         return rows.head(1).collect().height > 0
 
-    tables.write(address, marked, parts, landed, writer_properties=LAYOUT)
+    tables.write(address, marked, PART if table else None, landed)

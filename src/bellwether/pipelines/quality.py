@@ -1,6 +1,7 @@
 """Look for faults in the bars that are known now, and say whether they may be trained on."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ __all__ = ["SHOWN", "QualityConfig", "after_ingestion", "demand", "row_of", "run
 CHUNK = 250
 COMPANY = 24
 CONTEXT = 520
+SHORT = re.compile(r"(?P<symbol>\S+) (?P<session>\d{4}-\d\d-\d\d) (none|splits|total)")
 OVERRIDE = (
     "See what is wrong with `bellwether quality`; train all the same with --ignore-quality, "
     "which the release and its answers will name."
@@ -44,6 +46,8 @@ KEYS = ("symbol", "session", "source")
 class QualityConfig:
     """What is inspected: these symbols (None: all), this source (None: all), from a day on.
 
+    Of `every_source`, or of those only that make the series that models see.
+
     `bar` is the share of sessions without fault that each symbol and all together need. Only rows
     ingested by `watermark` are seen. `context` sessions before `since` are looked at to judge by
     (None: all). `drawn` of the worst symbols get the closes for a picture.
@@ -51,6 +55,7 @@ class QualityConfig:
 
     symbols: tuple[str, ...] | None = None
     source: str | None = None
+    every_source: bool = True
     since: date | None = None
     context: int | None = None
     bar: float = QUALITY_BAR
@@ -91,14 +96,14 @@ def run(config: QualityConfig, ports: Ports, progress: Progress = quiet) -> Qual
 
 
 def demand(config: QualityConfig, ports: Ports, *, ignore: bool) -> QualityReport:
-    """Inspect, and go on only where the gate lets pass or its refusal is ignored.
+    """Inspect what models would see; go on where the gate lets pass or its refusal is ignored.
 
     Raises
     ------
     QualityTooLow
         If too many sessions are faulty.
     """
-    report = run(config, ports)
+    report = run(replace(config, every_source=False), ports)
     if not report.gate.passed:
         QUALITY_REFUSALS.inc()
         if not ignore:
@@ -164,7 +169,7 @@ def _known(symbols: Sequence[str], config: QualityConfig, ports: Ports) -> pl.Da
     first = None
     if config.since is not None and config.context is not None:
         first = _context(config.since, config.context, ports)
-    revisions = ports.lake.bars(symbols, first=first)
+    revisions = ports.lake.bars(symbols, first=first, every_source=config.every_source)
     bars = as_of(revisions, ports.clock.now(), KEYS, ingested_before=config.watermark)
     return bars if config.source is None else bars.filter(pl.col("source") == config.source)
 
@@ -214,20 +219,31 @@ def _quarantine(config: QualityConfig, ports: Ports) -> pl.DataFrame:
     return kept.with_columns(
         symbol=pl.Series([a[0] for a in about], dtype=pl.String),
         session=pl.Series([a[1] for a in about], dtype=pl.Date),
+        is_bar=pl.Series([a[2] for a in about], dtype=pl.Boolean),
     )
 
 
-def _about(record: str) -> tuple[str | None, date | None]:
+def _about(record: str) -> tuple[str | None, date | None, bool]:
+    """Return the symbol and session of a rejected record, and whether it is a bar."""
     try:
         told = json.loads(record)
-        symbol = told.get("symbol")
-    except (ValueError, AttributeError):
-        return None, None
-    try:
-        day = date.fromisoformat(str(told.get("session") or told.get("told_date"))[:10])
     except ValueError:
-        day = None
-    return (str(symbol) if symbol else None), day
+        named = SHORT.fullmatch(record)
+        if named is None:
+            return None, None, False
+        return named["symbol"], _day(named["session"]), True
+    if not isinstance(told, dict):
+        return None, None, False
+    day = _day(str(told.get("session") or told.get("told_date")))
+    symbol = told.get("symbol")
+    return (str(symbol) if symbol else None), day, "close" in told
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
 
 
 def _drawn(report: QualityReport, config: QualityConfig, ports: Ports) -> tuple[Drawn, ...]:
@@ -236,10 +252,12 @@ def _drawn(report: QualityReport, config: QualityConfig, ports: Ports) -> tuple[
     faulty = {s.symbol: s.faulty for s in report.symbols}
     worst = sorted(flagged, key=lambda s: (-faulty.get(s, 0), -flagged[s], s))[: config.drawn]
     drawn = []
+    seen = replace(config, every_source=config.source is not None)
     for symbol in worst:
-        bars = _known([symbol], config, ports).sort("session", "ingested_at")
+        bars = _known([symbol], seen, ports).sort("session", "ingested_at")
         bars = bars.unique("session", keep="last", maintain_order=True)
-        ratios = bars["split_ratio"].to_numpy()
+        raw = pl.when(pl.col("adjustment") == "none").then("split_ratio").otherwise(1.0)
+        ratios = bars.select(raw).to_series().to_numpy()
         after = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
         closes = (bars["close"].to_numpy() / after).tolist()
         drawn.append(Drawn(symbol, tuple(bars["session"].to_list()), tuple(closes)))

@@ -64,7 +64,7 @@ def judged(
     flags : DataFrame
         Schema FLAGS and `source`.
     refused : DataFrame
-        Schema QUARANTINE, `symbol` and `session` (null where unknown).
+        Schema QUARANTINE, `symbol` and `session` (null where unknown), `is_bar`.
     """
     if asked.symbols is not None:
         refused = refused.filter(pl.col("symbol").is_in(list(asked.symbols)))
@@ -123,7 +123,7 @@ def _faulty(flags: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
 def _lost(refused: pl.DataFrame, told: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFrame:
     """Add kind, and whether a rejected row leaves a hole in a symbol that has bars.
 
-    A row that nobody can place counts too; one of a symbol without any bar does not: there is
+    What is no bar does not count. A row that nobody can place counts too; one of a symbol without any bar does not: there is
     nothing to train on.
     """
     days = refused["session"].fill_null(date(1900, 1, 1)).to_numpy().astype("datetime64[D]")
@@ -132,9 +132,10 @@ def _lost(refused: pl.DataFrame, told: pl.DataFrame, calendar: SessionCalendar) 
     has_bars = rows["symbol"].is_in(told["symbol"].unique().implode()).fill_null(value=True)
     lost = open_day & rows["there"].is_null() & has_bars
     unplaced = rows["session"].is_null() & has_bars
+    counts = (lost | unplaced) & rows["is_bar"]
     return rows.with_columns(
         kind=pl.col("reason").replace({r: kind_of(r) for r in rows["reason"].unique()}),
-        faulty=lost | unplaced,
+        faulty=counts,
     )
 
 

@@ -80,7 +80,9 @@ class TrainReport:
         told = self.outcome.get("quality", {})
         below = [f"Trained below the quality bar, as asked: {'; '.join(told['failing'])}"]
         warned = below if told.get("ignored") else []
-        return [head, self.outcome["reading"], *self.outcome["own"].values(), *warned, *self.notes]
+        refused = [r["words"] for r in self.outcome.get("refused", ())]
+        own = self.outcome["own"].values()
+        return [head, self.outcome["reading"], *own, *warned, *refused, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -200,6 +202,7 @@ def _judge(
         "reading": reading(table, config.model, overall),
         "quality": bars,
         "releases": {m.scope: m.release_id for m in made},
+        "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
     }
     return outcome, made
 
