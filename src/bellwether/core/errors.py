@@ -10,6 +10,7 @@
   x DataError                  data that breaks a rule
     - SchemaViolation          a frame that does not fit its schema at a door
     - InsufficientHistory      too few sessions for what was asked
+    - QualityTooLow            too many faulty bars for what was asked
   x ArtifactError              a release that cannot be trusted
     - TamperedArtifact         bytes that differ from their recorded hash
     - UnloadableArtifact       bytes that cannot be used by this version
@@ -105,6 +106,20 @@ class InsufficientHistory(DataError):
         self.have = have
         self.need = need
         super().__init__(f"{what}: {have} sessions of history, at least {need} needed.")
+
+
+class QualityTooLow(DataError):
+    """Too many faulty bars for what was asked; names what fails, what would pass, and the override."""
+
+    def __init__(self, failing: Sequence[str], passes: str, override: str) -> None:
+        self.failing = tuple(failing)
+        self.passes = passes
+        self.override = override
+        listed = "; ".join(self.failing[:6])
+        more = f"; and {len(self.failing) - 6} more" if len(self.failing) > 6 else ""  # noqa: PLR2004
+        super().__init__(
+            f"The data is below the quality bar: {listed}{more}. It passes when {passes}. {override}"
+        )
 
 
 class ArtifactError(BellwetherError):

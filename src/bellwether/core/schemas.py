@@ -202,6 +202,47 @@ LABELS = pa.DataFrameSchema(
 """Log return from the open after the decision to the open h sessions later; null where unknown."""
 
 
+FLAG_SEVERITIES = ("fault", "suspect", "note")
+FLAG_KINDS = (
+    "missing_session",
+    "stale_repeat",
+    "decimal_slip",
+    "coarse_rounding",
+    "unexplained_jump",
+    "missed_split",
+    "misdated_split",
+    "bad_dividend",
+    "zero_volume",
+    "inflated_volume",
+    "ticker_reuse",
+    "source_disagreement",
+    "outlier",
+    "ohlc_contradiction",
+    "out_of_hours",
+)
+
+FLAGS = pa.DataFrameSchema(
+    {
+        "symbol": pa.Column(pl.String),
+        "session": pa.Column(pl.Date),
+        "kind": pa.Column(pl.String, pa.Check.isin(FLAG_KINDS)),
+        "field": pa.Column(pl.String),
+        "severity": pa.Column(pl.String, pa.Check.isin(FLAG_SEVERITIES)),
+        "score": pa.Column(pl.Float64, _NOT_NEGATIVE),
+        "detail": pa.Column(pl.String),
+    },
+    strict=True,
+    name="flags",
+    unique=["symbol", "session", "kind", "field"],
+)
+"""What was found in bars, one row a finding; `session` is the day whose data are meant.
+
+`field` is the column, or "" for the whole bar. `severity`: a "fault" is believed wrong, a "suspect"
+is wrong more likely than not, a "note" is true and worth knowing (a real extreme, a halt).
+`score` is the robust size of the evidence, larger is worse; scores of two kinds do not compare.
+"""
+
+
 def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
     """Return `frame` with the schema's column order, or raise SchemaViolation naming what broke."""
     try:

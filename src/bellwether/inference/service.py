@@ -53,6 +53,7 @@ KINDS = (
     "features_stale",
     "history_too_short",
     "no_interval",
+    "quality_gate_ignored",
     REFUSED,
     LEVEL,
 )
@@ -224,6 +225,8 @@ class PredictionService:
             )
         if served.calibration is None:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
+        if served.quality_ignored:
+            reasons.append("quality_gate_ignored_when_the_release_was_trained")
         return (*reasons, *adjusted(vector, self._view))
 
     def _prediction(

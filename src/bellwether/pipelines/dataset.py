@@ -101,6 +101,16 @@ def build(
         raise InsufficientHistory(
             "training", max(s.height for s in series.values()), view.warm_up + 2
         )
+    return _laid_out(rows, view, horizon, series, told)
+
+
+def _laid_out(
+    rows: pl.DataFrame,
+    view: FeatureView,
+    horizon: int,
+    series: dict[str, pl.DataFrame],
+    told: dict[str, str],
+) -> Dataset:
     X = np.ascontiguousarray(rows.select(view.model_columns).to_numpy(), dtype=np.float32)
     scale = pl.col(SCALE).clip(lower_bound=1e-6) * float(np.sqrt(horizon))
     kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")
