@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
-from bellwether.core.schemas import BARS_IN, UTC_TIME, check, in_order, rising
+from bellwether.core.schemas import UTC_TIME, in_order, rising
 from bellwether.core.types import Adjustment, Rejection, Remark
 from bellwether.sources.contradictions import contradictions
 
@@ -83,7 +83,10 @@ def accept(
     """
     positions = calendar.positions(_days(rows["session"]))
     closes = calendar.closes[np.maximum(positions, 0)].astype("datetime64[us]")
-    rows = rows.with_columns(closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME))
+    rows = rows.with_columns(
+        closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME),
+        position=pl.Series(positions),
+    )
     rows = _judged(rows, _broken(rows, known_until))
     rows = _judged(rows, _repeated(rows))
     if adjusted != Adjustment.TOTAL:
@@ -101,12 +104,12 @@ def accept(
         knowledge_basis=pl.lit("session_close"),
     )
     return Checked(
-        check(bars, BARS_IN),
+        bars,
         tuple(_rejection(row, source) for row in rejected.iter_rows(named=True)),
         (
             *_swapped(rows),
             *contradictions(good, adjusted),
-            *_gaps(good, calendar),
+            *_gaps(good),
             *_jumps(good),
         ),
     )
@@ -201,16 +204,19 @@ def _swapped(rows: pl.DataFrame) -> list[Remark]:
     return [Remark(place, "columns_look_swapped", why)]
 
 
-def _gaps(good: pl.DataFrame, calendar: SessionCalendar) -> list[Remark]:
-    found = []
-    for (symbol,), bars in good.group_by("symbol", maintain_order=True):
-        at = calendar.positions(_days(bars["session"]))
-        for i in np.flatnonzero(np.diff(at) > 1):
-            lost = int(at[i + 1] - at[i] - 1)
-            a, b = bars["session"][int(i)], bars["session"][int(i) + 1]
-            why = f"{symbol}: {lost} session{'s' * (lost > 1)} missing between {a} and {b}"
-            found.append(Remark(str(bars["location"][int(i) + 1]), "gap", why))
-    return found
+def _gaps(good: pl.DataFrame) -> list[Remark]:
+    lost = (pl.col("position").diff() - 1).over("symbol")
+    before = pl.col("session").shift(1).over("symbol")
+    found = good.with_columns(lost=lost, before=before).filter(pl.col("lost") > 0)
+    return [
+        Remark(
+            row["location"],
+            "gap",
+            f"{row['symbol']}: {row['lost']} session{'s' * (row['lost'] > 1)} missing between "
+            f"{row['before']} and {row['session']}",
+        )
+        for row in found.iter_rows(named=True)
+    ]
 
 
 def _jumps(good: pl.DataFrame) -> list[Remark]:
