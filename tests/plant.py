@@ -97,11 +97,7 @@ def _one(
     high, low = _range(rng, opening, close, (sigma + 0.5 * np.abs(market)) * (1 + 4 * np.abs(news)))
     volume = _traded(rng, level, np.abs(move / sigma), news, crowd) * np.cumprod(split)
     volume = np.round(volume / 100) * 100
-    keep = np.ones(n, dtype=bool)
-    if rng.random() < 0.2:
-        keep[: int(rng.integers(1, n // 3))] = False
-    if rng.random() < 0.15:
-        keep[-int(rng.integers(1, n // 3)) :] = False
+    keep = _alive(rng, n)
     frame = pl.DataFrame(
         {
             "symbol": [name] * n,
@@ -116,6 +112,15 @@ def _one(
         schema_overrides={"session": pl.Date},
     ).filter(keep)
     return frame, [(name, days[t]) for t in extreme if keep[t]]
+
+
+def _alive(rng: np.random.Generator, n: int) -> np.ndarray:
+    keep = np.ones(n, dtype=bool)
+    if rng.random() < 0.2:
+        keep[: int(rng.integers(1, n // 3))] = False
+    if rng.random() < 0.15:
+        keep[-int(rng.integers(1, n // 3)) :] = False
+    return keep
 
 
 def _range(

@@ -77,3 +77,22 @@ def test_real_extremes_of_real_panels_survive(shared_data: Path) -> None:
         told = {(s, d) for s, d in blamed.select("symbol", "session").iter_rows()}
 
         assert [day for day in days if day in told] == []
+
+
+def test_judged_flags_of_a_real_panel_still_stand(shared_data: Path) -> None:
+    """What was judged right by hand and by other vendors stays flagged."""
+    verdicts = pl.read_csv(Path(__file__).parent / "quality_verdicts.csv", try_parse_dates=True)
+    right = verdicts.filter((pl.col("panel") == "wiki") & (pl.col("verdict") == "right"))
+    bars = pl.read_parquet(shared_data / "wiki_spy_members_2013_2018.parquet").select(
+        pl.col("ticker").cast(pl.String).alias("symbol"),
+        pl.col("date").alias("session"),
+        *(pl.col(c).cast(pl.Float64) for c in ("open", "high", "low", "close", "volume")),
+        split_ratio=pl.lit(1.0),
+        dividend_usd=pl.lit(0.0),
+        adjustment=pl.lit("total"),
+    )
+    flags = inspect(bars, CALENDAR).filter(pl.col("severity") != "note")
+    lost = right.join(flags, on=["symbol", "session", "kind"], how="anti")
+
+    assert right.height > 10
+    assert lost["symbol"].to_list() == []
