@@ -181,12 +181,14 @@ class MemoryLake:
         if not told:
             return None
         parts, values = [told[-1]], {}
+        bases = {r["source"]: r["adjustment"] for r in self._facts["bars"] if r["symbol"] == symbol}
         for kind, (column, neutral) in ACTED.items():
             newest = {
                 r["source"]: r
                 for r in self._facts["actions"]
                 if (r["symbol"], r["session"], r["kind"]) == (symbol, session, kind)
                 and r["ingested_at"] <= mark
+                and (r["source"] == source or lends(bases, r["source"], source))
             }
             standing = [r for r in newest.values() if r["value"] != neutral]
             own = [r for r in standing if r["source"] == source]
@@ -249,6 +251,11 @@ def key_of(name: str, row: Row) -> tuple[Any, ...]:
 def same(name: str, one: Row, other: Row) -> bool:
     """Tell whether two rows are about one fact."""
     return key_of(name, one) == key_of(name, other)
+
+
+def lends(bases: dict[Any, Any], lender: Any, borrower: Any) -> bool:
+    """Tell whether the actions of one source are on the share basis of another's bars."""
+    return bases.get(lender, "none") == bases[borrower] == "none"
 
 
 def dtypes_of(schema: Any) -> dict[str, Any]:

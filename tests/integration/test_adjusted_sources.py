@@ -234,7 +234,7 @@ def test_a_symbol_keeps_one_adjustment(mixed: Ports, tmp_path: Path) -> None:
     report = told(mixed, tmp_path / "a.csv", "total")
 
     assert (report.accepted, report.reasons) == (0, {"mixed_adjustment": 2182})
-    assert "a symbol keeps one adjustment" in report.rejections[0].detail
+    assert "a source keeps one adjustment" in report.rejections[0].detail
 
 
 SPLITTING = [(f"2024-01-{d:02}", 100.0 if d < 10 else 50.0) for d in (2, 3, 4, 5, 8, 9, 10, 11)]

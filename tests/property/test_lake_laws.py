@@ -20,7 +20,7 @@ from bellwether.lake.delta import DeltaLake
 DAYS = [date(2023, 12, 28) + timedelta(days=i) for i in range(6)]
 START = datetime(2024, 1, 10, tzinfo=UTC)
 SYMBOLS = ("ABC", "DEF")
-SOURCES = ("files", "actions")
+SOURCES = ("files", "actions", "vendor")
 
 Fact = dict[str, Any]
 
@@ -46,15 +46,15 @@ symbols = st.sampled_from(SYMBOLS)
 hours = st.integers(0, 60).map(lambda h: START + timedelta(hours=h))
 bases = st.sampled_from(["session_close", "stated"])
 bars = st.builds(
-    lambda symbol, day, close, split, paid, known, basis: {
+    lambda symbol, day, close, split, paid, known, basis, source: {
         "symbol": symbol,
         "session": day,
         **dict.fromkeys(("open", "high", "low", "close"), close),
         "volume": 100.0,
         "split_ratio": split,
         "dividend_usd": paid,
-        "adjustment": "none",
-        **told_by(day, "files", known, basis),
+        "adjustment": "total" if source == "vendor" else "none",
+        **told_by(day, source, known, basis),
     },
     symbols,
     days,
@@ -63,6 +63,7 @@ bars = st.builds(
     st.sampled_from([0.0, 0.0, 0.5]),
     hours,
     bases,
+    st.sampled_from(["files", "vendor"]),
 )
 actions = st.builds(
     lambda symbol, day, kind, size, source, known, basis: {
@@ -104,6 +105,8 @@ def test_the_lake_on_disk_tells_what_the_plain_one_tells(
             now = START + timedelta(hours=after)
             assert lake.append(batch, now) == plain.append(batch, now)
             assert lake.bars().equals(plain.bars())
+            every = lake.bars(every_source=True)
+            assert every.equals(plain.bars(every_source=True))
             assert lake.actions().equals(plain.actions())
             mark = lake.watermark()
             assert mark == plain.watermark()

@@ -26,6 +26,13 @@ Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
 ]
+Against = Annotated[
+    str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
+]
+Each = Annotated[bool, typer.Option(help="Judge a model of its own for every symbol too.")]
+Universe = Annotated[
+    str | None, typer.Option(help="Only names while they were members of this universe.")
+]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
@@ -33,14 +40,11 @@ Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
     model: Model = "lightgbm",
-    against: Annotated[
-        str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
-    ] = "linear",
+    against: Against = "linear",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
-    each: Annotated[
-        bool, typer.Option(help="Judge a model of its own for every symbol too.")
-    ] = True,
+    each: Each = True,
+    universe: Universe = None,
     ignore_quality: Ignore = False,
     winsorise: Winsorise = None,
     as_json: Json = False,
@@ -67,6 +71,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             quality_bar=chosen.quality_bar,
             ignore_quality=ignore_quality,
             winsorise=winsorise,
+            universe=universe,
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

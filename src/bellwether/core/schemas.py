@@ -257,15 +257,15 @@ def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
 
 def in_order(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Sort by `keys`; rows that are in order, the usual case, are only looked at."""
-    return frame if _rising(frame, keys) else frame.sort(keys, maintain_order=True)
+    return frame if rising(frame, keys) else frame.sort(keys, maintain_order=True)
 
 
 def _once(frame: pl.DataFrame, keys: list[str]) -> bool:
     """Tell whether no row repeats the keys of another."""
-    return _rising(frame, keys) or not frame.select(keys).is_duplicated().any()
+    return rising(frame, keys) or not frame.select(keys).is_duplicated().any()
 
 
-def _rising(frame: pl.DataFrame, keys: list[str]) -> bool:
+def rising(frame: pl.DataFrame, keys: list[str]) -> bool:
     """Tell whether each row lies strictly after the one before it."""
     after, same = pl.lit(value=False), pl.lit(value=True)
     for key in keys:

@@ -82,8 +82,8 @@ class DeltaLake:
             before = self._commits()
             span = self._rows.visible(BARS, before, symbols, first, last).collect()
             acted = self._rows.visible(ACTIONS, before, symbols, first, last).collect()
-            counting = span if every_source else self._of_one_series(span, before)
-        return with_actions(counting, acted)
+            joined = with_actions(span, acted)
+            return joined if every_source else self._of_one_series(joined, before)
 
     def _of_one_series(self, bars: pl.DataFrame, commits: Commits) -> pl.DataFrame:
         """Leave out sources whose bars do not go together with those that came first."""

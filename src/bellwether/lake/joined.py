@@ -10,6 +10,7 @@ from bellwether.core.schemas import BARS
 from bellwether.lake.revise import NEUTRAL
 
 KEY = ["symbol", "session"]
+PAIR = ["symbol", "source"]
 SOURCES = ["symbol", "source", "adjustment", "ingested_at"]
 BY_KIND = {"split": "split_ratio", "dividend": "dividend_usd"}
 
@@ -17,7 +18,10 @@ Row = dict[str, Any]
 
 
 def with_actions(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """Join all revisions of bars with all revisions of actions.
+    """Join all revisions of bars with all revisions of the actions that fit them.
+
+    A dividend of an adjusted source is on that source's share basis: its bars have the actions of
+    their own source alone, and it lends none.
 
     A row of the result is a state that could be read at some watermark: `ingested_at` is that of
     the part that came last, `knowledge_time` the later of the parts'. Of several sources of one
@@ -33,16 +37,29 @@ def with_actions(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     DataFrame
         Schema BARS, by symbol, session, revision and source.
     """
+    adjusted = bars.filter(pl.col("adjustment") != "none")
+    if adjusted.height == 0:
+        return _ordered(_joined(bars, actions))
+    own = [
+        _joined(mine, actions.filter(pl.col("source") == source))
+        for (source,), mine in adjusted.group_by("source", maintain_order=True)
+    ]
+    lent = actions.join(adjusted.select(PAIR).unique(), on=PAIR, how="anti")
+    as_traded = _joined(bars.filter(pl.col("adjustment") == "none"), lent)
+    return _ordered(pl.concat([as_traded, *own]))
+
+
+def _joined(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     neutral = bars.with_columns(split_ratio=pl.lit(1.0), dividend_usd=pl.lit(0.0))
     if actions.height == 0:
-        return _ordered(neutral)
+        return _columns(neutral)
     touched = actions.select(KEY).unique()
     plain = neutral.join(touched, on=KEY, how="anti")
     concerned = bars.join(touched, on=KEY, how="semi")
     if concerned.height == 0:
-        return _ordered(plain)
+        return _columns(plain)
     once, often = _apart(concerned, actions)
-    return _ordered(pl.concat([_columns(plain), _columns(once), _columns(often)]))
+    return pl.concat([_columns(plain), _columns(once), _columns(often)])
 
 
 def together(bars: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,9 +15,10 @@ from bellwether import __version__
 from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownName
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
+from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import mirror, quality
+from bellwether.pipelines import coverage, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
@@ -37,7 +39,8 @@ class TrainConfig:
     """What is asked of a training run; sizes in sessions.
 
     `each` adds a model of its own for every symbol beside the panel's. Releases are packed of
-    `model`; the models `against` and all baselines are judged on the same rows.
+    `model`; the models `against` and all baselines are judged on the same rows. With `universe` a
+    name counts only in the sessions in which it was known to be a member.
 
     `quality_bar` is the share of sessions without fault that each symbol and all together need;
     `ignore_quality` trains below it too. `winsorise` draws training targets in to so many robust
@@ -56,6 +59,7 @@ class TrainConfig:
     quality_bar: float = QUALITY_BAR
     ignore_quality: bool = False
     winsorise: float | None = None
+    universe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class TrainReport:
         warned = below if told.get("ignored") else []
         refused = [r["words"] for r in self.outcome.get("refused", ())]
         own = self.outcome["own"].values()
-        return [head, self.outcome["reading"], *own, *warned, *refused, *self.notes]
+        left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
+        return [head, self.outcome["reading"], *own, *warned, *refused, *left, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -113,8 +118,13 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
     started = ports.wall.now()
-    data = build(symbols, technical(), config.horizon_sessions, watermark, ports)
+    name, members = config.universe, None
+    if name is not None:
+        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    data = build(symbols, technical(), config.horizon_sessions, watermark, ports, members)
     outcome, made = _judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
+    years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
+    outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     finished = ports.wall.now()
     run_id = str(uuid_utils.uuid7())
     row = RunRow(
@@ -139,7 +149,8 @@ def _question(
     for symbol in config.symbols or ():
         if symbol not in known:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
-    symbols = tuple(sorted(config.symbols or known))
+    listed = _listed(config, ports, known)
+    symbols = tuple(sorted(config.symbols or listed))
     left_out = {"workers", "symbols", "quality_bar"}
     left_out |= {name for name in ("ignore_quality", "winsorise") if not getattr(config, name)}
     question = {k: v for k, v in asdict(config).items() if k not in left_out}
@@ -150,6 +161,9 @@ def _question(
         "view": technical().version,
         "code": __version__,
     }
+    if config.universe is not None:
+        told = ports.lake.universe(config.universe)["ingested_at"].max()
+        question["universe_watermark"] = str(told)
     return question, watermark, symbols
 
 
@@ -164,6 +178,18 @@ def _fit_for_use(report: QualityReport, config: TrainConfig) -> dict[str, Any]:
         "severities": report.severities,
         "winsorised_targets": config.winsorise,
     }
+
+
+def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:
+    """Return the symbols with bars that ever were in the universe, or all."""
+    if config.universe is None:
+        return known
+    told = ports.lake.universe()
+    spells = spells_known(told, config.universe, ports.clock.now())
+    listed = sorted(set(known) & set(spells["symbol"]))
+    if not listed:
+        raise MissingRecord("bar", f"any member of {config.universe}", "bellwether ingest files")
+    return listed
 
 
 def _judge(
