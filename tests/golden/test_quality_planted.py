@@ -43,10 +43,13 @@ def test_real_extremes_are_notes_at_most(seed: int) -> None:
 
 
 EXTREMES = [
+    ("google_second_source_1987_2014", "AAPL", date(2000, 9, 29)),
+    ("alphavantage_sp500_raw_1999_2021", "STT", date(2009, 1, 20)),
+    ("alphavantage_sp500_raw_1999_2021", "MS", date(2008, 10, 13)),
     ("alphavantage_sp500_raw_1999_2021", "AAPL", date(2000, 9, 29)),
     ("alphavantage_sp500_raw_1999_2021", "C", date(2008, 11, 24)),
-    ("alphavantage_sp500_raw_1999_2021", "HIG", date(2008, 10, 30)),
-    ("alphavantage_sp500_raw_1999_2021", "REGN", date(2003, 3, 31)),
+    ("alphavantage_sp500_raw_1999_2021", "FITB", date(2009, 2, 6)),
+    ("alphavantage_sp500_raw_1999_2021", "UAL", date(2008, 7, 22)),
     ("wiki_spy_members_2013_2018", "GNW", date(2014, 11, 6)),
     ("wiki_spy_members_2013_2018", "BBY", date(2014, 1, 16)),
     ("wiki_spy_members_2013_2018", "FSLR", date(2013, 4, 9)),
@@ -54,7 +57,7 @@ EXTREMES = [
 
 
 def test_real_extremes_of_real_panels_survive(shared_data: Path) -> None:
-    """The largest moves that all vendors tell (-52 % and +100 % days happened) are no faults."""
+    """The largest moves that several vendors tell (-59 % to +87 % in a day) are no price faults."""
     for file in {file for file, _, _ in EXTREMES}:
         days = [(symbol, day) for f, symbol, day in EXTREMES if f == file]
         frame = pl.read_parquet(shared_data / f"{file}.parquet")
@@ -73,7 +76,10 @@ def test_real_extremes_of_real_panels_survive(shared_data: Path) -> None:
             else pl.lit(0.0),
             adjustment=pl.lit("none" if "split_coefficient" in frame.columns else "total"),
         )
-        blamed = inspect(bars, CALENDAR).filter(pl.col("severity") != "note")
+        assert set(days) <= set(bars.select("symbol", "session").iter_rows())
+        blamed = inspect(bars, CALENDAR).filter(
+            (pl.col("severity") != "note") & ~pl.col("field").is_in(["volume", "open"])
+        )
         told = {(s, d) for s, d in blamed.select("symbol", "session").iter_rows()}
 
         assert [day for day in days if day in told] == []

@@ -65,7 +65,7 @@ class QualityPolicy:
     """The same in sigma: both must be passed."""
     quiet_volume: float = 1.4
     """Log dollar volume over its usual value up to which a day is quiet: news trades more."""
-    split_volume: float = 0.85
+    split_volume: float = 0.6
     """The same for a split or a break: real falls of that size trade twice the dollars or more."""
     quiet_span: float = 3.5
     """High over low against its usual value up to which a day is quiet."""
