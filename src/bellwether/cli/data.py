@@ -3,11 +3,14 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+
+if TYPE_CHECKING:
+    from bellwether.pipelines.ingest import IngestReport
 
 app = typer.Typer()
 lake = typer.Typer(no_args_is_help=True)
@@ -59,16 +62,20 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
             label=label,
             name=name,
         )
+        asked = use.IngestConfig(source, query, settings().quality_bar)
         with ports() as wired, progress_bar(silent=as_json) as progress:
-            config = use.IngestConfig(source, query, settings().quality_bar)
-            report = use.run(config, wired.ports, progress)
-        if as_json:
-            tell(asdict(report))
-        else:
-            for line in report.lines():
-                say(line)
+            report = use.run(asked, wired.ports, progress)
+        _show(report, as_json=as_json)
         if report.accepted == 0:
             raise typer.Exit(FAILED)
+
+
+def _show(report: "IngestReport", *, as_json: bool) -> None:
+    if as_json:
+        tell(asdict(report))
+        return
+    for line in report.lines():
+        say(line)
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:
