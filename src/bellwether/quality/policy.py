@@ -98,8 +98,9 @@ class QualityPolicy:
     """Log of volume over what the symbol, the day and the move explain, to be looked at at all."""
     volume_sure: float = 3.3
     """The same where it needs no other evidence (quiet days of ten times the volume are real)."""
-    volume_rare: float = 2.05
-    """The same where only the symbol's own history speaks for a slip."""
+    volume_rare: float = 2.6
+    """The same, above, where only the symbol's own history speaks for a slip; days of a tenth of
+    the volume are rare enough in truth that `volume_excess` does for them."""
     volume_tail: float = 0.6
     """The same over the symbol's own extremes (99.5 % of its days)."""
     volume_sigma: float = 4.5
