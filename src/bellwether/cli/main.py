@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, model, requests, service
+from bellwether.cli import data, jobs, model, requests, service
 from bellwether.cli.frame import edge, say, tell
 
 app = typer.Typer(
@@ -15,12 +15,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, model.app, service.app, requests.app):
+for group in (data.app, model.app, service.app, requests.app, jobs.app):
     app.registered_commands += group.registered_commands
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
+app.add_typer(jobs.jobs, name="jobs", help="Runs of work that outlives its process.")
 config = typer.Typer(no_args_is_help=True)
 app.add_typer(config, name="config", help="Settings in force.")
 

@@ -18,7 +18,7 @@ from bellwether.core.ports import JobKind
 from bellwether.core.types import JobRun, JobState
 from bellwether.jobs.form import STORE, checked_argument, checked_key, fault, run_of, step_of
 from bellwether.jobs.lease import FileLease, Lease, PostgresLease
-from bellwether.jobs.work import APPLICATION, EXECUTOR, VERSION, Bench, queue_of, quiet_logs
+from bellwether.jobs.work import APPLICATION, EXECUTOR, POLL_S, VERSION, Bench, queue_of, quiet_logs
 from bellwether.telemetry import get_logger
 
 CONNECT_TIMEOUT_S = "2"
@@ -133,7 +133,7 @@ class DbosJobs:
             return
         bench = Bench(self._kinds)
         try:
-            self._opened()
+            self._asked(self._make_queues)
             config = {
                 "name": APPLICATION,
                 "system_database_url": self._address(),
@@ -143,7 +143,7 @@ class DbosJobs:
                 "serializer": _serializer(),
                 "log_level": "WARNING",
                 "enable_otlp": False,
-                "notification_listener_polling_interval_sec": 1.0,
+                "notification_listener_polling_interval_sec": POLL_S,
             }
             with bench.open(config, lease):
                 self._bench = bench
@@ -166,6 +166,11 @@ class DbosJobs:
             "workflow_id": key,
             "app_version": VERSION,
         }
+
+    def _make_queues(self, client: Any) -> None:
+        """Name the queues before the library looks which there are: it does so once a second."""
+        for kind in self._kinds:
+            client.register_queue(queue_of(kind), worker_concurrency=1, polling_interval_sec=POLL_S)
 
     def _asked(self, ask: Callable[[Any], T]) -> T:
         from dbos import error as dbos_errors

@@ -53,7 +53,9 @@ def plain(value: object, field: str) -> Any:
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(field, f"it is no JSON: {error}") from error
     if len(text) > MOST_BYTES:
-        raise InvalidRequest(field, f"{len(text)} characters of JSON; at most {MOST_BYTES} are kept")
+        raise InvalidRequest(
+            field, f"{len(text)} characters of JSON; at most {MOST_BYTES} are kept"
+        )
     return json.loads(text)
 
 

@@ -31,10 +31,10 @@ USELESS = (InvalidRequest, UnknownName, ConfigError)
 
 
 class Halted(BaseException):
-    """This process stops working: no error of the run, which stays for whoever works next."""
+    """Work stops here: no error of the run, which stays for whoever works next."""
 
 
-class StepFailed(Exception):  # noqa: N818 - read by people as the reason
+class StepFailed(Exception):
     """A step was given up; `data` is kept beside the message."""
 
     def __init__(self, step: str, attempts: int, why: Exception) -> None:
@@ -56,22 +56,18 @@ class Bench:
         self.lost = False
 
     @contextmanager
-    def open(self, config: dict[str, Any], lease: Lease) -> Iterator[None]:
+    def open(self, config: Any, lease: Lease) -> Iterator[None]:
         """Work while the context is open; on leaving, a step under way is waited for."""
         from dbos import DBOS
 
         quiet_logs()
-        DBOS(config=config)  # type: ignore[arg-type] - a plain dict of its options
+        DBOS(config=config)
         keeper = threading.Thread(target=self._keep, args=(lease,), name="jobs-lease", daemon=True)
         try:
             for kind in self._kinds.values():
                 workflow = DBOS.workflow(name=kind.name, max_recovery_attempts=MOST_STARTS)
                 workflow(self._workflow(kind))
             DBOS.launch()
-            for kind in self._kinds.values():
-                DBOS.register_queue(
-                    queue_of(kind.name), worker_concurrency=1, polling_interval_sec=POLL_S
-                )
             keeper.start()
             yield
         finally:
@@ -117,7 +113,7 @@ class Bench:
         run.__qualname__ = run.__name__ = kind.name
         return run
 
-    def _step(  # noqa: PLR0913, PLR0917 - all that a step is
+    def _step(
         self,
         kind: JobKind,
         name: str,
@@ -167,5 +163,6 @@ def queue_of(kind: str) -> str:
 def quiet_logs() -> None:
     """Have the library's lines go where ours go, and not to a stream of its own."""
     logger = logging.getLogger("dbos")
+    logger.setLevel(logging.WARNING)
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
