@@ -71,7 +71,7 @@ def bootstrap(settings: Settings) -> Wired:
         ledger=ledger,
         log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),
-        jobs=(jobs := DbosJobs(settings.jobs)),
+        jobs=(jobs := DbosJobs(settings.jobs, SystemClock())),
         sentiment=LexiconScorer(),
     )
     return Wired(ports, (jobs.close, ports.log.close, ports.online.close, engine.dispose))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.fakes import MemoryJobs
 from tests.servers import Postgres
 
+from bellwether.core.clock import SystemClock
 from bellwether.core.errors import InvalidRequest, MissingRecord, StorageError, UnknownName
 from bellwether.core.ports import JobAct, JobKind, Jobs
 from bellwether.core.types import JobState
@@ -47,7 +48,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
     made: list[DbosJobs] = []
 
     def real() -> Jobs:
-        made.append(DbosJobs(url))
+        made.append(DbosJobs(url, SystemClock()))
         return made[-1]
 
     yield real
@@ -298,7 +299,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def real(url: str) -> Iterator[DbosJobs]:
-    jobs = DbosJobs(url)
+    jobs = DbosJobs(url, SystemClock())
     yield jobs
     jobs.close()
 
@@ -323,7 +324,7 @@ def test_what_was_left_when_work_stopped_is_taken_up_by_whoever_works_next(
         threading.Timer(0.2, go_on.set).start()
     left = real.get("k")
 
-    other = DbosJobs(url)
+    other = DbosJobs(url, SystemClock())
     other.register(a_kind(first=slow, second=lambda _, results: done.append("second") or results))
     with other.working(never):
         run = other.wait("k", WAIT_S)
@@ -337,7 +338,7 @@ def test_what_was_left_when_work_stopped_is_taken_up_by_whoever_works_next(
 
 def test_one_works_and_the_others_stand_by(real: DbosJobs, url: str) -> None:
     real.register(a_kind(only=lambda _, __: 1))
-    other = DbosJobs(url)
+    other = DbosJobs(url, SystemClock())
     asked: list[float] = []
     with real.working(never), other.working(lambda s: asked.append(s) or len(asked) > 2) as ours:
         assert not ours
@@ -393,14 +394,14 @@ def test_no_row_is_pickled(real: DbosJobs, url: str) -> None:
 
 def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    jobs = DbosJobs(f"sqlite:///{tmp_path / 'file' / 'jobs.db'}")
+    jobs = DbosJobs(f"sqlite:///{tmp_path / 'file' / 'jobs.db'}", SystemClock())
 
     with pytest.raises(StorageError, match="jobs: unable to open"):
         jobs.recent()
 
 
 def test_the_file_is_written_ahead(tmp_path: Path) -> None:
-    jobs = DbosJobs(f"sqlite:///{tmp_path / 'jobs.db'}")
+    jobs = DbosJobs(f"sqlite:///{tmp_path / 'jobs.db'}", SystemClock())
     assert jobs.recent() == []
     jobs.close()
 

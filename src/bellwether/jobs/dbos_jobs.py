@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bellwether.core.errors import InvalidRequest, MissingRecord, StorageError, UnknownName
-from bellwether.core.ports import JobKind
+from bellwether.core.ports import Clock, JobKind
 from bellwether.core.types import JobRun, JobState
 from bellwether.jobs.form import STORE, checked_argument, checked_key, fault, run_of, step_of
 from bellwether.jobs.lease import FileLease, Lease, PostgresLease
@@ -36,8 +36,9 @@ class DbosJobs:
     The library is loaded when it is first needed: it takes seconds, and most processes never ask.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, wall: Clock) -> None:
         self._url = sa.make_url(url)
+        self._wall = wall
         self._kinds: dict[str, JobKind] = {}
         self._opening = threading.Lock()
         self._client: Any = None
@@ -60,7 +61,8 @@ class DbosJobs:
         self._kinds[kind].check(given)
         found = self.get(checked_key(key))
         if found is None:
-            self._asked(lambda client: client.enqueue(self._options(kind, key), given))
+            asked_at = self._wall.now().isoformat()
+            self._asked(lambda client: client.enqueue(self._options(kind, key), given, asked_at))
             found = self.get(key)
         if found is None:
             raise StorageError(STORE, f"{key} was not kept")
@@ -85,7 +87,8 @@ class DbosJobs:
                 name=kind, limit=limit, sort_desc=True, load_output=False
             )
         )
-        return [run_of(status) for status in found]
+        runs = [run_of(status) for status in found]
+        return sorted(runs, key=lambda run: run.created_at, reverse=True)
 
     def cancel(self, job_id: str) -> bool:
         """End a run before its next step."""

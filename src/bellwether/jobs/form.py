@@ -62,7 +62,7 @@ def plain(value: object, field: str) -> Any:
 def run_of(status: Any, steps: tuple[JobStep, ...] = ()) -> JobRun:
     """Lay out what DBOS says of a workflow."""
     state = STATES.get(status.status, JobState.FAILED)
-    given = status.input["args"][0] if status.input else {}
+    given, asked_at = status.input["args"]  # the library tells the second only, in a file
     error = None if status.error is None else str(status.error)
     if status.status == GIVEN_UP:
         error = f"its process ended {status.recovery_attempts} times while it ran"
@@ -73,7 +73,7 @@ def run_of(status: Any, steps: tuple[JobStep, ...] = ()) -> JobRun:
         kind=status.name,
         state=state,
         argument=given,
-        created_at=_instant(status.created_at),
+        created_at=datetime.fromisoformat(asked_at),
         finished_at=None if ended is None else _instant(ended),
         starts=status.recovery_attempts or 0,
         result=done,

@@ -91,8 +91,8 @@ class Bench:
                 self.lost = True
                 self._halt.set()
 
-    def _workflow(self, kind: JobKind) -> Callable[[dict[str, Any]], None]:
-        def run(argument: dict[str, Any]) -> None:
+    def _workflow(self, kind: JobKind) -> Callable[[dict[str, Any], str], None]:
+        def run(argument: dict[str, Any], _asked_at: str) -> None:
             from dbos import DBOS
 
             JOBS_STARTED.labels(kind.name).inc()
