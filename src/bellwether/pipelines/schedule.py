@@ -135,10 +135,10 @@ class _Scheduler:
         """Have what was begun before ended, then what is due; False if told to stop."""
         begun = sorted(_session(run) for run in runs if not run.state.ended)
         known = [_session(run) for run in runs]
-        found = due(self._config, self._ports, known)
-        if found.left_out and found.left_out != self._left_out:
+        found = due(self._config, self._ports, [*known, *self._left_out])
+        if found.left_out:
             self._name(found.left_out)
-        self._left_out = found.left_out
+            self._left_out += found.left_out
         waiting = [*begun, *found.sessions]
         for i, session in enumerate(waiting):
             SESSIONS_BEHIND.set(len(waiting) - i)

@@ -181,9 +181,12 @@ class _Work:
         outcomes: dict[str, str] = {}
         for i in range(0, len(asked), AT_ONCE):
             some = asked[i : i + AT_ONCE]
-            told = await asyncio.gather(*(self._one(service, one, session) for one in some))
-            names = [f"{one.symbol} at {one.horizon_sessions}" for one in some]
-            outcomes |= dict(zip(names, told, strict=True))
+            waiting = [self._one(service, one, session) for one in some]
+            told = await asyncio.gather(*waiting, return_exceptions=True)  # none is left under way
+            for one, outcome in zip(some, told, strict=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                outcomes[f"{one.symbol} at {one.horizon_sessions}"] = outcome
         return outcomes
 
     async def _one(self, service: PredictionService, one: PredictionRequest, session: date) -> str:
