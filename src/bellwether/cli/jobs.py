@@ -59,7 +59,7 @@ def schedule(
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: stopped.set())
-        with patiently(stopped) as wired:
+        with patiently(stopped, clock=_clock(chosen)) as wired:
             work = session_run.kind(wired.ports, chosen.job_attempts, chosen.job_backoff_s)
             wired.ports.jobs.register(work)
             if not as_json:
@@ -86,6 +86,12 @@ def _config(
     source = SessionSource(chosen.schedule_source, chosen.schedule_path, symbols)
     since = None if first is None else first.date()
     return ScheduleConfig(source, timedelta(minutes=delay), catch_up, since, once)
+
+
+def _clock(chosen: "Settings") -> str:
+    """Return the clock to go by: one that waits for the sample is of no use to another source."""
+    goes_on = chosen.clock == "auto" and chosen.schedule_source != "sample"
+    return "system" if goes_on else chosen.clock
 
 
 def _quiet(_line: str) -> None:
