@@ -14,18 +14,10 @@ from typing import Any
 import polars as pl
 
 from bellwether.core.errors import InvalidRequest, MissingRecord, Overloaded, UnknownName
-from bellwether.core.ports import IngestionRow, JobKind, MaterialisationRow, ReleaseRow, RunRow
+from bellwether.core.jobs import JobKind, JobRun, JobState, JobStep
+from bellwether.core.ports import IngestionRow, MaterialisationRow, ReleaseRow, RunRow
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
-from bellwether.core.types import (
-    AppendResult,
-    DeadLetter,
-    JobRun,
-    JobState,
-    JobStep,
-    QueueCounts,
-    QueuedRequest,
-    Rejection,
-)
+from bellwether.core.types import AppendResult, DeadLetter, QueueCounts, QueuedRequest, Rejection
 
 TOLD = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
 TEXTS = ("symbol", "source", "knowledge_basis", "content")

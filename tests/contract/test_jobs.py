@@ -13,8 +13,8 @@ from tests.servers import Postgres
 
 from bellwether.core.clock import SystemClock
 from bellwether.core.errors import InvalidRequest, MissingRecord, StorageError, UnknownName
-from bellwether.core.ports import JobAct, JobKind, Jobs
-from bellwether.core.types import JobState
+from bellwether.core.jobs import JobAct, JobKind, JobState
+from bellwether.core.ports import Jobs
 from bellwether.jobs.dbos_jobs import DbosJobs
 
 WAIT_S = 30.0

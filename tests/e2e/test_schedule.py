@@ -23,7 +23,7 @@ from tests.scheduled import SESSIONS, SYMBOLS, lake, predictions, prepare
 from tests.waiting import until
 
 from bellwether.bootstrap import bootstrap
-from bellwether.core.types import JobState
+from bellwether.core.jobs import JobState
 from bellwether.pipelines.session_run import key
 from bellwether.settings import Settings
 

@@ -13,8 +13,8 @@ from tests.fakes import MemoryJobs
 from bellwether.core.calendar import session_calendar
 from bellwether.core.clock import FixedClock, SessionClock
 from bellwether.core.errors import StorageError, Unavailable
-from bellwether.core.ports import Clock, JobKind, Ports
-from bellwether.core.types import JobRun, JobState
+from bellwether.core.jobs import JobKind, JobRun, JobState
+from bellwether.core.ports import Clock, Ports
 from bellwether.pipelines.schedule import Due, ScheduleConfig, ScheduleReport, due, run
 from bellwether.pipelines.session_run import SessionSource, key
 

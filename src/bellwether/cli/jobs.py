@@ -10,7 +10,7 @@ import typer
 from bellwether.cli.frame import FAILED, edge, ports, say, settings, tell
 
 if TYPE_CHECKING:
-    from bellwether.core.types import JobRun
+    from bellwether.core.jobs import JobRun
     from bellwether.pipelines.schedule import ScheduleConfig
     from bellwether.settings import Settings
 

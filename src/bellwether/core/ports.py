@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.core.jobs import JobKind, JobRun
 from bellwether.core.types import (
     AppendResult,
     DeadLetter,
     FeatureVector,
-    JobRun,
     OnlineCensus,
     OnlineEntry,
     QueueCounts,
@@ -250,27 +250,6 @@ class RequestQueue(Protocol):
     def counts(self) -> QueueCounts:
         """Count."""
         ...
-
-
-JobAct = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
-"""Called with a run's argument and what its earlier steps gave, by name; both are JSON, and so is
-what it returns. It may be called again after it was killed half-way, and must then change nothing
-that it has done already."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobKind:
-    """A job as a list of named steps. `check` raises InvalidRequest on an argument it cannot use.
-
-    A step that raises is tried up to `attempts` times, first after `backoff_s` seconds and then
-    after twice as long each time.
-    """
-
-    name: str
-    steps: tuple[tuple[str, JobAct], ...]
-    check: Callable[[Mapping[str, Any]], None]
-    attempts: int = 3
-    backoff_s: float = 1.0
 
 
 class Jobs(Protocol):

@@ -4,7 +4,6 @@ Prices are in USD per share on the scale of their day unless a name says otherwi
 fractions (0.01 is one percent), and instants are timezone-aware UTC.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -127,55 +126,6 @@ class QueueCounts:
     waiting: int
     taken: int
     dead: int
-
-
-class JobState(StrEnum):
-    """Where a run of a job stands; the last three are final."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """Say whether nothing more happens by itself."""
-        return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
-
-
-@dataclass(frozen=True, slots=True)
-class JobStep:
-    """A step of a run that has ended: what it gave, or why it failed.
-
-    `attempts` counts the tries of the process that ended it; 0 where none was made.
-    """
-
-    name: str
-    attempts: int
-    started_at: datetime
-    finished_at: datetime
-    result: object
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class JobRun:
-    """One run of a job. `starts` counts how often a process took it up, 0 while none has.
-
-    `result` is what the last step gave; `steps` are those that have ended, in their order.
-    """
-
-    job_id: str
-    kind: str
-    state: JobState
-    argument: Mapping[str, object]
-    created_at: datetime
-    finished_at: datetime | None
-    starts: int
-    result: object
-    error: str | None
-    steps: tuple[JobStep, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bellwether.core.errors import InvalidRequest, MissingRecord, StorageError, UnknownName
-from bellwether.core.ports import Clock, JobKind
-from bellwether.core.types import JobRun, JobState
+from bellwether.core.jobs import JobKind, JobRun, JobState
+from bellwether.core.ports import Clock
 from bellwether.jobs.form import STORE, checked_argument, checked_key, fault, run_of, step_of
 from bellwether.jobs.lease import FileLease, Lease, PostgresLease
 from bellwether.jobs.work import APPLICATION, EXECUTOR, POLL_S, VERSION, Bench, queue_of, quiet_logs

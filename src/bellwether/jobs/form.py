@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bellwether.core.errors import InvalidRequest, StorageError, Unavailable
-from bellwether.core.types import JobRun, JobState, JobStep
+from bellwether.core.jobs import JobRun, JobState, JobStep
 
 STORE = "jobs"
 MOST_BYTES = 100_000

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bellwether.core.errors import ConfigError, InvalidRequest, StorageError, UnknownName
-from bellwether.core.ports import JobAct, JobKind
+from bellwether.core.jobs import JobAct, JobKind
 from bellwether.jobs.form import plain
 from bellwether.jobs.lease import Lease
 from bellwether.telemetry import (

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from bellwether.core.errors import StorageError, Unavailable
+from bellwether.core.jobs import JobRun, JobState
 from bellwether.core.ports import Ports
-from bellwether.core.types import JobRun, JobState
 from bellwether.pipelines.session_run import KIND, SessionSource, key
 from bellwether.telemetry import SESSIONS_BEHIND, get_logger
 

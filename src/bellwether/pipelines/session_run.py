@@ -22,7 +22,8 @@ from bellwether.core.errors import (
     StorageError,
     UnknownName,
 )
-from bellwether.core.ports import JobKind, Ports, SourceQuery
+from bellwether.core.jobs import JobKind
+from bellwether.core.ports import Ports, SourceQuery
 from bellwether.core.types import PredictionRequest
 from bellwether.inference.service import PredictionService
 from bellwether.pipelines import ingest, materialize
