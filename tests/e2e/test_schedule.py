@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,13 +22,18 @@ from tests import servers
 from tests.program import Program
 from tests.scheduled import SESSIONS, SYMBOLS, lake, predictions, prepare
 from tests.waiting import until
+from typer.testing import CliRunner
 
 from bellwether.bootstrap import bootstrap
+from bellwether.cli.main import app
 from bellwether.core.jobs import JobState
-from bellwether.pipelines.session_run import key
+from bellwether.pipelines.schedule import ScheduleConfig, ScheduleReport, run
+from bellwether.pipelines.session_run import SessionSource, key, kind
 from bellwether.settings import Settings
 
+Wanted = tuple[dict[str, Any], Any]
 FIRST = str(SESSIONS[0])
+SOURCE = SessionSource("sample", symbols=SYMBOLS)
 STEPS = 4
 ENVIRONMENT = {
     "BELLWETHER_SCHEDULE_SYMBOLS": ",".join(SYMBOLS),
@@ -66,16 +72,19 @@ def finish(process: "subprocess.Popen[str]") -> str:
     return said
 
 
-def undisturbed(template: Path, place: Path) -> tuple[dict[str, Any], Any]:
-    home = shutil.copytree(template, place)
-    finish(begin("--once", "--from", FIRST, BELLWETHER_HOME=str(home)))
-    with closing(bootstrap(Settings(home=home))) as wired:
-        return predictions(wired.ports), lake(wired.ports)
+def scheduled(settings: Settings, config: ScheduleConfig) -> ScheduleReport:
+    """Run the schedule here, undisturbed."""
+    with closing(bootstrap(settings)) as wired:
+        wired.ports.jobs.register(kind(wired.ports))
+        return run(config, wired.ports, threading.Event().wait, lambda _line: None)
 
 
 @pytest.fixture(scope="module")
-def wanted(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any]:
-    return undisturbed(template, tmp_path_factory.mktemp("undisturbed") / "home")
+def wanted(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Wanted:
+    home = shutil.copytree(template, tmp_path_factory.mktemp("undisturbed") / "home")
+    scheduled(Settings(home=home), ScheduleConfig(SOURCE, first=SESSIONS[0], once=True))
+    with closing(bootstrap(Settings(home=home))) as wired:
+        return predictions(wired.ports), lake(wired.ports)
 
 
 def steps_in_file(home: Path) -> int:
@@ -96,7 +105,7 @@ def kill_after(steps: int, more_s: float, count: Callable[[], int], **settings: 
     process.communicate(timeout=30)
 
 
-def assert_each_once(settings: Settings, wanted: tuple[dict[str, Any], Any]) -> None:
+def assert_each_once(settings: Settings, wanted: Wanted) -> None:
     with closing(bootstrap(settings)) as wired:
         runs = {run.job_id: run for run in wired.ports.jobs.recent("session")}
         order = [run.job_id for run in sorted(runs.values(), key=lambda run: run.created_at)]
@@ -106,49 +115,44 @@ def assert_each_once(settings: Settings, wanted: tuple[dict[str, Any], Any]) -> 
         assert lake(wired.ports).equals(wanted[1])
 
 
-def kill_and_finish(home: Path, kills: int, seed: int, wanted: tuple[dict[str, Any], Any]) -> None:
-    """Kill at random points of what is left, each later than the one before; then let it end."""
+def kill_and_finish(home: Path, kills: int, seed: int, wanted: Wanted) -> None:
+    """Kill at random points, each later than the one before; then let two at once end it."""
     rng = np.random.default_rng(seed)
     points = np.sort(rng.integers(0, STEPS * len(SESSIONS) - 1, kills))
     for point in points.tolist():
         kill_after(
             point, rng.uniform(0, 0.15), lambda: steps_in_file(home), BELLWETHER_HOME=str(home)
         )
-    finish(begin("--once", "--from", FIRST, BELLWETHER_HOME=str(home)))
+    both = [begin("--once", "--from", FIRST, BELLWETHER_HOME=str(home)) for _ in range(2)]
+    said = "".join(finish(process) for process in both)
+    ended = re.findall(r"^session-(\S+): done", said, re.MULTILINE)
+    assert len(ended) == len(set(ended))
     assert_each_once(Settings(home=home), wanted)
 
 
-def test_an_undisturbed_schedule_predicts_every_session(wanted: tuple[dict[str, Any], Any]) -> None:
+def test_an_undisturbed_schedule_predicts_every_session(wanted: Wanted) -> None:
     asked = [(p["symbol"], str(p["as_of"])) for p in wanted[0].values()]
 
     assert sorted(asked) == sorted((s, str(d)) for s in SYMBOLS for d in SESSIONS)
 
 
-def test_a_scheduler_killed_at_any_point_runs_each_session_once(
-    home: Path, wanted: tuple[dict[str, Any], Any]
-) -> None:
+def test_a_scheduler_killed_at_any_point_runs_each_session_once(home: Path, wanted: Wanted) -> None:
     kill_and_finish(home, kills=2, seed=0, wanted=wanted)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_scheduler_killed_again_and_again_runs_each_session_once(
-    home: Path, wanted: tuple[dict[str, Any], Any], seed: int
+    home: Path, wanted: Wanted, seed: int
 ) -> None:
     kill_and_finish(home, kills=3, seed=seed, wanted=wanted)
 
 
-def test_two_schedulers_at_once_run_each_session_once(
-    home: Path, wanted: tuple[dict[str, Any], Any]
-) -> None:
-    both = [begin("--once", "--from", FIRST, BELLWETHER_HOME=str(home)) for _ in range(2)]
-    said = [finish(process) for process in both]
+@pytest.mark.slow
+def test_two_schedulers_at_once_begin_each_session_once(home: Path, wanted: Wanted) -> None:
+    kill_and_finish(home, kills=0, seed=0, wanted=wanted)
     with closing(bootstrap(Settings(home=home))) as wired:
-        starts = [run.starts for run in wired.ports.jobs.recent("session")]
-
-    assert_each_once(Settings(home=home), wanted)
-    assert starts == [1] * len(SESSIONS)
-    assert sum(len(re.findall(r"^session-\S+: done", text, re.MULTILINE)) for text in said) == 5
+        assert [r.starts for r in wired.ports.jobs.recent("session")] == [1] * len(SESSIONS)
 
 
 @pytest.fixture
@@ -168,7 +172,7 @@ def steps_in_postgres(url: str) -> int:
 
 @pytest.mark.slow
 def test_on_postgres_killed_twice_and_begun_twice(
-    tmp_path: Path, postgres_url: str, wanted: tuple[dict[str, Any], Any]
+    tmp_path: Path, postgres_url: str, wanted: Wanted
 ) -> None:
     settings = Settings(home=tmp_path / "home", database_url=postgres_url)
     prepare(settings)
@@ -209,16 +213,42 @@ def test_a_database_that_comes_late_is_waited_for(tmp_path: Path) -> None:
             assert len(predictions(wired.ports)) == len(SYMBOLS)
 
 
-def test_downtime_over_several_sessions_is_caught_up_in_order(home: Path) -> None:
+def test_downtime_over_several_sessions_is_caught_up_in_order(home: Path, wanted: Wanted) -> None:
     """A clock that stands earlier, then later: what closed in between is made up for."""
-    told = {"BELLWETHER_HOME": str(home)}
-    finish(begin("--once", BELLWETHER_CLOCK="2013-02-25T22:00:00+00:00", **told))
-    said = finish(begin("--json", BELLWETHER_CLOCK="2013-03-01T22:00:00+00:00", **told))
-    ended = json.loads(said[said.index("{\n") :])
+    config = ScheduleConfig(SOURCE)
+    first, last = (
+        scheduled(Settings(home=home, clock=f"{day}T22:00:00+00:00"), config)
+        for day in (SESSIONS[0], SESSIONS[-1])
+    )
 
-    assert [run["job_id"] for run in ended["runs"]] == [key(s) for s in SESSIONS[1:]]
-    assert ended["left_out"] == []
-    assert ended["ended"] == "no session will close: clock_stands_at_2013-03-01T22:00Z"
+    assert [r.job_id for r in first.runs] == [key(SESSIONS[0])]
+    assert [r.job_id for r in last.runs] == [key(s) for s in SESSIONS[1:]]
+    assert last.left_out == ()
+    assert last.why == "no session will close: clock_stands_at_2013-03-01T22:00Z"
+    with closing(bootstrap(Settings(home=home))) as wired:
+        assert predictions(wired.ports).keys() == wanted[0].keys()
+
+
+def test_jobs_are_shown_from_the_command_line(home: Path) -> None:
+    config = ScheduleConfig(SessionSource("files", str(home / "nowhere")), once=True)
+    scheduled(Settings(home=home), config)
+    name = key(SESSIONS[-1])
+
+    def told(*words: str) -> str:
+        done = CliRunner(env={"BELLWETHER_HOME": str(home)}).invoke(app, ["jobs", *words])
+        return f"{done.exit_code} {done.output}"
+
+    assert re.match(rf"0 {name} +failed ", told("list"))
+    assert "failed: ingest: " in told("show", name)
+    assert "there is no such file or folder (UnreadableFile, after 3 attempts)" in told(
+        "show", name
+    )
+    assert json.loads(told("show", name, "--json")[2:])["steps"][0]["attempts"] == 3
+    assert told("cancel", name).startswith(f"2 job: {name} has ended already: failed")
+    assert told("retry", name).startswith(f"0 {name} waits again")
+    assert told("retry", name).startswith("2 job: ")
+    assert told("cancel", name).startswith(f"0 {name} is cancelled")
+    assert told("show", "nobody").startswith("2 There is no job 'nobody'.")
 
 
 def test_it_ends_when_it_is_told_to(home: Path) -> None:
