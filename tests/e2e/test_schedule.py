@@ -193,7 +193,7 @@ def test_on_postgres_killed_twice_and_begun_twice(
 
 @pytest.mark.slow
 def test_a_database_that_comes_late_is_waited_for(tmp_path: Path) -> None:
-    with servers.postgres() as server:
+    with servers.postgres(durable=True) as server:
         url = server.fresh()
         settings = Settings(home=tmp_path / "home", database_url=url)
         prepare(settings)

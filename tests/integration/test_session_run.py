@@ -19,6 +19,7 @@ from bellwether.bootstrap import Wired, bootstrap
 from bellwether.core.errors import (
     ConfigError,
     InvalidRequest,
+    MissingRecord,
     NothingTold,
     StorageError,
     UnknownName,
@@ -187,6 +188,15 @@ def test_the_same_ids_come_from_http_and_the_schedule_side_by_side(wired: Wired)
 
     assert len(predictions(wired.ports)) == 3
     assert asked.as_of == SESSIONS[0]
+
+
+def test_where_no_release_answers_the_step_fails_and_says_what_to_do(wired: Wired) -> None:
+    steps(wired, SESSIONS[0], ("ingest", "materialise"))
+    predict = dict(kind(wired.ports).steps)["predict"]
+    argument = SessionSource("sample", symbols=("MSFT",)).argument(SESSIONS[0])
+
+    with pytest.raises(MissingRecord, match="bellwether train"):
+        predict(argument, {})
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from bellwether.core.clock import SessionClock
 from bellwether.core.errors import (
     BellwetherError,
     InvalidRequest,
+    MissingRecord,
     NothingTold,
     StorageError,
     UnknownName,
@@ -156,6 +157,8 @@ class _Work:
             for symbol, horizon in sorted(service.catalogue.answering)
             if not wanted or symbol in wanted
         ]
+        if not asked:
+            raise MissingRecord("release", "any symbol that is scheduled", "bellwether train")
         outcomes = asyncio.run(self._all(service, asked, session))
         skipped = {k: v for k, v in outcomes.items() if v not in {"stored", "there"}}
         return {
