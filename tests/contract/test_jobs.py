@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.fakes import MemoryJobs
+from tests.fake_jobs import MemoryJobs
 from tests.servers import Postgres
 
 from bellwether.core.clock import SystemClock

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes import MemoryJobs
+from tests.fake_jobs import MemoryJobs
 
 from bellwether.core.calendar import session_calendar
 from bellwether.core.clock import FixedClock, SessionClock
