@@ -5,93 +5,261 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
 from bellwether.core.errors import Overloaded
-from bellwether.core.ports import IngestionRow, MaterialisationRow, ReleaseRow, RunRow
-from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
-from bellwether.core.types import AppendResult, DeadLetter, QueueCounts, QueuedRequest, Rejection
+from bellwether.core.ports import (
+    IngestionRow,
+    LakeBatch,
+    MaterialisationRow,
+    ReleaseRow,
+    RunRow,
+)
+from bellwether.core.schemas import (
+    ACTIONS,
+    ACTIONS_IN,
+    BARS,
+    BARS_IN,
+    QUARANTINE,
+    QUOTES,
+    QUOTES_IN,
+    UNIVERSE,
+    UNIVERSE_IN,
+    check,
+)
+from bellwether.core.types import (
+    AppendResult,
+    CompactResult,
+    DeadLetter,
+    QueueCounts,
+    QueuedRequest,
+    Rejection,
+)
 
-TOLD = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
-TEXTS = ("symbol", "source", "knowledge_basis", "content")
-TIMES = ("event_time", "knowledge_time", "ingested_at")
-DTYPES = {
-    **{name: pl.Float64() for name in BARS.columns},
-    **{name: pl.String() for name in TEXTS},
-    **dict.fromkeys(TIMES, UTC_TIME),
-    "session": pl.Date(),
-    "revision": pl.Int32(),
+TOLD_BY = ("source", "event_time", "knowledge_time", "knowledge_basis")
+FACTS = {
+    "bars": ("symbol", "session"),
+    "actions": ("symbol", "session", "kind"),
+    "universe": ("universe", "symbol", "first"),
+    "quotes": ("symbol", "quoted_at"),
 }
-QUARANTINED = {**{name: pl.String() for name in QUARANTINE.columns}, "ingested_at": UTC_TIME}
+CHECKED = {
+    "bars": BARS_IN,
+    "actions": ACTIONS_IN,
+    "universe": UNIVERSE_IN,
+    "quotes": QUOTES_IN,
+}
+ACTED = {"split": ("split_ratio", 1.0), "dividend": ("dividend_usd", 0.0)}
+SHOWN = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd", "adjustment")
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 class MemoryLake:
-    """The BarLake port as one list of rows, written for plainness and not for speed."""
+    """The Lake port as lists of rows, written for plainness and not for speed."""
 
     def __init__(self) -> None:
-        self._rows: list[Row] = []
+        self._facts: dict[str, list[Row]] = {name: [] for name in FACTS}
         self._rejected: dict[str, Row] = {}
+        self._marks: list[tuple[datetime, bool]] = []
 
-    def append_bars(self, bars: pl.DataFrame, now: datetime) -> AppendResult:
-        """Add what is new in `bars` as new rows or revisions; repeats add nothing."""
-        told = check(bars, BARS_IN)
-        newest = self.watermark()
+    def append(self, batch: LakeBatch, now: datetime) -> AppendResult:
+        """Add what is new in `batch` as new rows or revisions; repeats add nothing."""
         now = now.astimezone(UTC)
+        newest = max((m for m, _ in self._marks), default=None)
         mark = now if newest is None else max(now, newest + timedelta(microseconds=1))
-        fresh = [row for one in told.iter_rows(named=True) if (row := self._new(one, now, mark))]
-        self._rows += fresh
-        revised = sum(row["revision"] != 0 for row in fresh)
-        at = mark if fresh or newest is None else newest
-        return AppendResult(len(fresh) - revised, revised, told.height - len(fresh), at)
+        told = {name: rows_of(name, getattr(batch, name)) for name in FACTS}
+        days = [(b["symbol"], b["session"]) for b in told["bars"]]
+        explicit = list(told["actions"])
+        acted = self._acted(told["bars"])
+        alone = [a for a in acted if not any(same("actions", a, e) for e in explicit)]
+        told["actions"] = alone + explicit
+        new = {
+            name: [r for row in rows if (r := self._new(name, row, now, mark))]
+            for name, rows in told.items()
+        }
+        refused = self._refuse(batch.rejections, mark)
+        for name, rows in new.items():
+            self._facts[name] += rows
+        if refused or any(new.values()):
+            self._marks.append((mark, bool(new["bars"] or new["actions"])))
+        first = sum(r["revision"] == 0 for r in new["bars"])
+        touched = {(r["symbol"], r["session"]) for r in (*new["bars"], *new["actions"])}
+        added, revised = first, len(touched & set(days)) - first
+        for name, rows in (("universe", None), ("quotes", None), ("actions", explicit)):
+            keys = [key_of(name, r) for r in (told[name] if rows is None else rows)]
+            mine = [r for r in new[name] if key_of(name, r) in keys]
+            added += sum(r["revision"] == 0 for r in mine)
+            revised += sum(r["revision"] != 0 for r in mine)
+        given = len(days) + len(told["universe"]) + len(told["quotes"]) + len(explicit)
+        something = refused or any(new.values())
+        at = mark if something else self.watermark() or mark
+        return AppendResult(added, revised, given - added - revised, at, refused)
 
-    def _new(self, bar: Row, now: datetime, mark: datetime) -> Row | None:
-        key = [bar[c] for c in ("symbol", "session", "source")]
-        exact = [float(str(bar[c])).hex() for c in TOLD]
-        content = hashlib.sha256(repr([*map(str, key), *exact]).encode()).hexdigest()
-        known = [r for r in self._rows if [r[c] for c in ("symbol", "session", "source")] == key]
-        row = {**bar, "content": content, "ingested_at": mark, "revision": len(known)}
+    def _acted(self, bars: list[Row]) -> list[Row]:
+        """Return what bars tell of actions: those they name, and those they no longer name."""
+        found: list[Row] = []
+        for bar in bars:
+            for kind, (column, neutral) in ACTED.items():
+                row = {c: bar[c] for c in ("symbol", "session", *TOLD_BY)}
+                row |= {"kind": kind, "value": bar[column]}
+                known = [r for r in self._facts["actions"] if same("actions", r, row)]
+                if bar[column] != neutral or (known and known[-1]["value"] != neutral):
+                    found.append(row)
+        return found
+
+    def _new(self, name: str, told: Row, now: datetime, mark: datetime) -> Row | None:
+        row = {c: v for c, v in told.items() if c not in {"split_ratio", "dividend_usd"}}
+        known = [r for r in self._facts[name] if same(name, r, row)]
+        row |= {"ingested_at": mark, "revision": len(known)}
         if not known:
             return row
-        if known[-1]["content"] == content:
+        if all(
+            known[-1][c] == row[c] for c in row if c not in {*TOLD_BY, "ingested_at", "revision"}
+        ):
             return None
         before = known[-1]["knowledge_time"]
+        stated = row["knowledge_basis"] == "stated"
+        learned = row["knowledge_time"] if stated else now
         assert isinstance(before, datetime)
-        return {**row, "knowledge_time": max(now, before), "knowledge_basis": "revised"}
+        assert isinstance(learned, datetime)
+        basis = "stated" if stated else "revised"
+        return {**row, "knowledge_time": max(learned, before), "knowledge_basis": basis}
 
-    def append_rejections(self, rejections: Sequence[Rejection], now: datetime) -> int:
-        """Put `rejections` into quarantine, each once; return how many were new."""
+    def _refuse(self, rejections: Sequence[Rejection], mark: datetime) -> int:
         before = len(self._rejected)
         for r in rejections:
             told = repr((r.source, r.location, r.reason, r.record))
             content = hashlib.sha256(told.encode()).hexdigest()
             row: Row = {n: getattr(r, n) for n in ("source", "location", "reason", "detail")}
-            row |= {"record": r.record, "content": content, "ingested_at": now}
+            row |= {"record": r.record, "content": content, "ingested_at": mark}
             self._rejected.setdefault(content, row)
         return len(self._rejected) - before
 
-    def bars(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return all revisions, sorted by symbol, session and revision."""
-        kept = [r for r in self._rows if symbols is None or r["symbol"] in symbols]
-        frame = pl.DataFrame(kept, schema={name: DTYPES[name] for name in BARS.columns})
+    def bars(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        every_source: bool = False,
+    ) -> pl.DataFrame:
+        """Return all revisions: at each watermark that changed a bar or its actions, its state."""
+        states: list[Row] = []
+        for symbol, session, source in sorted({key_of("bars", r) for r in self._facts["bars"]}):
+            if symbols is not None and symbol not in symbols:
+                continue
+            if not every_source and not self._goes_together(symbol, source):
+                continue
+            if (first and session < first) or (last and session > last):
+                continue
+            mine: list[Row] = []
+            for mark in sorted({r["ingested_at"] for rows in self._facts.values() for r in rows}):
+                state = self._state(symbol, session, source, mark)
+                changed = state and (not mine or any(mine[-1][c] != state[c] for c in SHOWN))
+                if state and changed:
+                    since = max(r["knowledge_time"] for r in (state, *mine))
+                    mine.append({**state, "revision": len(mine), "knowledge_time": since})
+            states += mine
+        frame = pl.DataFrame(states, schema=dtypes_of(BARS))
         return frame.sort("symbol", "session", "revision", "source")
+
+    def _goes_together(self, symbol: str, source: str) -> bool:
+        mine = [r for r in self._facts["bars"] if r["symbol"] == symbol]
+        lead = min(mine, key=lambda r: (r["ingested_at"], r["source"]))
+        own = [r for r in mine if r["source"] == source]
+        as_traded = all(r["adjustment"] == "none" for r in (lead, *own))
+        return source == lead["source"] or as_traded
+
+    def _state(self, symbol: str, session: date, source: str, mark: datetime) -> Row | None:
+        there = [r for r in self._facts["bars"] if r["ingested_at"] <= mark]
+        told = [r for r in there if key_of("bars", r) == (symbol, session, source)]
+        if not told:
+            return None
+        parts, values = [told[-1]], {}
+        bases = {r["source"]: r["adjustment"] for r in self._facts["bars"] if r["symbol"] == symbol}
+        for kind, (column, neutral) in ACTED.items():
+            newest = {
+                r["source"]: r
+                for r in self._facts["actions"]
+                if (r["symbol"], r["session"], r["kind"]) == (symbol, session, kind)
+                and r["ingested_at"] <= mark
+                and (r["source"] == source or lends(bases, r["source"], source))
+            }
+            standing = [r for r in newest.values() if r["value"] != neutral]
+            own = [r for r in standing if r["source"] == source]
+            choice = own or standing or list(newest.values())
+            action = max(choice, key=lambda r: r["ingested_at"], default=None)
+            values[column] = action["value"] if action else neutral
+            parts += [action] if action else []
+        latest = max(parts, key=lambda r: r["knowledge_time"])
+        learned = {c: latest[c] for c in ("knowledge_time", "knowledge_basis")}
+        return {**told[-1], **values, **learned, "ingested_at": mark}
+
+    def actions(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of corporate actions."""
+        return self._kept("actions", ACTIONS, symbols)
+
+    def universe(self, name: str | None = None) -> pl.DataFrame:
+        """Return all revisions of membership."""
+        rows = self._kept("universe", UNIVERSE, None)
+        return rows if name is None else rows.filter(pl.col("universe") == name)
+
+    def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of quotes."""
+        return self._kept("quotes", QUOTES, symbols)
+
+    def _kept(self, name: str, schema: Any, symbols: Sequence[str] | None) -> pl.DataFrame:
+        rows = [r for r in self._facts[name] if symbols is None or r["symbol"] in symbols]
+        frame = pl.DataFrame(rows, schema=dtypes_of(schema))
+        return frame.sort(*FACTS[name], "revision", "source")
 
     def symbols(self) -> list[str]:
         """List the symbols that have bars, sorted."""
-        return sorted({str(r["symbol"]) for r in self._rows})
+        return sorted({str(r["symbol"]) for r in self._facts["bars"]})
 
     def watermark(self) -> datetime | None:
-        """Return the newest `ingested_at` of any bar; None while there is none."""
-        marks = [m for r in self._rows if isinstance(m := r["ingested_at"], datetime)]
-        return max(marks, default=None)
+        """Return the newest instant at which a bar or an action changed."""
+        return max((m for m, changed in self._marks if changed), default=None)
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rejected records."""
         kept = list(self._rejected.values())
-        return pl.DataFrame(kept, schema=QUARANTINED).sort("source", "location", "reason")
+        frame = pl.DataFrame(kept, schema=dtypes_of(QUARANTINE))
+        return frame.sort("source", "location", "reason")
+
+    def compact(self, now: datetime) -> CompactResult:
+        """Do nothing: lists have no files."""
+        del now
+        return CompactResult(0, 0, 0)
+
+
+def rows_of(name: str, frame: pl.DataFrame | None) -> list[Row]:
+    """Return the rows of a frame that fits its schema."""
+    return [] if frame is None else check(frame, CHECKED[name]).rows(named=True)
+
+
+def key_of(name: str, row: Row) -> tuple[Any, ...]:
+    """Return what names a fact."""
+    return tuple(row[c] for c in (*FACTS[name], "source"))
+
+
+def same(name: str, one: Row, other: Row) -> bool:
+    """Tell whether two rows are about one fact."""
+    return key_of(name, one) == key_of(name, other)
+
+
+def lends(bases: dict[Any, Any], lender: Any, borrower: Any) -> bool:
+    """Tell whether the actions of one source are on the share basis of another's bars."""
+    return bases.get(lender, "none") == bases[borrower] == "none"
+
+
+def dtypes_of(schema: Any) -> dict[str, Any]:
+    """Return the types of a schema's columns."""
+    return {name: column.dtype.type for name, column in schema.columns.items()}
 
 
 class MemoryLedger:

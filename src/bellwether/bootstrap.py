@@ -22,8 +22,13 @@ from bellwether.registry.mlflow_mirror import MlflowMirror
 from bellwether.registry.objects import ObjectReleases
 from bellwether.sentiment.lexicon import LexiconScorer
 from bellwether.settings import Settings
+from bellwether.sources.corporate_actions import ActionsSource
 from bellwether.sources.files import FilesSource
+from bellwether.sources.membership import UniverseSource
+from bellwether.sources.quotes import QuotesSource
 from bellwether.sources.sample import LAST_SESSION, SampleSource
+
+WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def bootstrap(settings: Settings) -> Wired:
         clock=_clock(settings, ledger, calendar),
         wall=SystemClock(),
         calendar=calendar,
-        sources={s.name: s for s in (SampleSource(), FilesSource())},
+        sources={s.name: s for s in (SampleSource(), FilesSource(), *WITHOUT_BARS)},
         lake=DeltaLake(settings.lake, settings.storage_options),
         features=DeltaFeatureStore(settings.lake, settings.storage_options),
         online=online,
@@ -91,8 +96,10 @@ def _clock(settings: Settings, ledger: Ledger, calendar: SessionCalendar) -> Clo
     if at is not None:
         return FixedClock(at, (f"clock_stands_at_{at:%Y-%m-%dT%H:%MZ}",))
 
+    timeless = {SampleSource.name, *(source.name for source in WITHOUT_BARS)}
+
     def only_sample() -> bool:
-        return {row.source for row in ledger.ingestions()} <= {SampleSource.name}
+        return {row.source for row in ledger.ingestions()} <= timeless
 
     until = calendar.close_of(LAST_SESSION)
     return SampleClock(until, only_sample, f"sample_data_ends_{LAST_SESSION}")

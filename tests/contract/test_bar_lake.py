@@ -12,7 +12,7 @@ import pytest
 from tests.fakes import MemoryLake
 from tests.object_servers import S3
 
-from bellwether.core.ports import BarLake
+from bellwether.core.ports import Lake, LakeBatch
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
 from bellwether.core.types import Rejection
 from bellwether.lake.delta import DeltaLake
@@ -25,7 +25,7 @@ import json
 import sys
 from datetime import UTC, datetime
 import polars as pl
-from bellwether.core.ports import SourceQuery
+from bellwether.core.ports import LakeBatch, SourceQuery
 from bellwether.lake.delta import DeltaLake
 from bellwether.sources.sample import SampleSource
 batch = SampleSource().read(SourceQuery(), datetime(2020, 1, 1, tzinfo=UTC))
@@ -35,7 +35,7 @@ if year:
     bars = bars.filter(pl.col("session").dt.year() == int(year))
 print("ready", flush=True)
 sys.stdin.readline()
-DeltaLake(place, json.loads(options)).append_bars(bars, datetime(2024, 1, 1, tzinfo=UTC))
+DeltaLake(place, json.loads(options)).append(LakeBatch(bars=bars), datetime(2024, 1, 1, tzinfo=UTC))
 """
 
 
@@ -68,6 +68,7 @@ def bars(close: float = 10.0, symbol: str = "ABC") -> pl.DataFrame:
         volume=pl.lit(100.0),
         split_ratio=pl.lit(1.0),
         dividend_usd=pl.lit(0.0),
+        adjustment=pl.lit("none"),
         source=pl.lit("files"),
         event_time=pl.col("event_time").cast(UTC_TIME),
         knowledge_time=pl.col("event_time").cast(UTC_TIME),
@@ -89,32 +90,32 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 @pytest.fixture(params=["folder", "s3", "memory"])
-def lake(request: pytest.FixtureRequest) -> BarLake:
+def lake(request: pytest.FixtureRequest) -> Lake:
     return MemoryLake() if request.param == "memory" else place_of(request.param, request).lake
 
 
-def test_nothing_is_there_before_the_first_append(lake: BarLake) -> None:
+def test_nothing_is_there_before_the_first_append(lake: Lake) -> None:
     assert lake.bars().height == 0
     assert lake.symbols() == []
     assert lake.watermark() is None
     assert lake.quarantine().height == 0
 
 
-def test_a_repeated_append_adds_nothing(lake: BarLake) -> None:
-    first = lake.append_bars(bars(), NOW)
+def test_a_repeated_append_adds_nothing(lake: Lake) -> None:
+    first = lake.append(LakeBatch(bars=bars()), NOW)
 
-    again = lake.append_bars(bars().sample(fraction=1, shuffle=True, seed=1), NOW)
+    again = lake.append(LakeBatch(bars=bars().sample(fraction=1, shuffle=True, seed=1)), NOW)
 
     assert (first.added, first.revised, first.unchanged) == (3, 0, 0)
     assert (again.added, again.revised, again.unchanged) == (0, 0, 3)
     assert lake.watermark() == first.watermark == again.watermark
 
 
-def test_a_changed_bar_becomes_a_revision_known_from_now(lake: BarLake) -> None:
-    lake.append_bars(bars(), NOW)
+def test_a_changed_bar_becomes_a_revision_known_from_now(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars()), NOW)
     later = NOW + timedelta(days=1)
 
-    result = lake.append_bars(bars(11.0), later)
+    result = lake.append(LakeBatch(bars=bars(11.0)), later)
 
     revised = lake.bars().filter(pl.col("revision") == 1)
     assert (result.added, result.revised) == (0, 3)
@@ -123,28 +124,42 @@ def test_a_changed_bar_becomes_a_revision_known_from_now(lake: BarLake) -> None:
     assert lake.bars().filter(pl.col("revision") == 0)["close"].unique().to_list() == [10.0]
 
 
-def test_the_watermark_grows_even_where_the_clock_stands(lake: BarLake) -> None:
-    first = lake.append_bars(bars(), NOW).watermark
+def test_another_adjustment_of_the_same_numbers_is_another_fact(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars()), NOW)
+    shipped = bars().with_columns(adjustment=pl.lit("total"))
 
-    second = lake.append_bars(bars(symbol="DEF"), NOW).watermark
+    result = lake.append(LakeBatch(bars=shipped), NOW)
+
+    assert (result.added, result.revised, result.unchanged) == (0, 3, 0)
+    assert lake.bars()["adjustment"].to_list() == ["none", "total"] * 3
+
+
+def test_the_watermark_grows_even_where_the_clock_stands(lake: Lake) -> None:
+    first = lake.append(LakeBatch(bars=bars()), NOW).watermark
+
+    second = lake.append(LakeBatch(bars=bars(symbol="DEF")), NOW).watermark
 
     assert second > first
 
 
-def test_a_rejection_is_kept_once(lake: BarLake) -> None:
+def test_a_rejection_is_kept_once(lake: Lake) -> None:
     rejection = Rejection("files", "a.csv:3", "high_below_low", "high 1 is below low 2", "{}")
 
-    counts = [lake.append_rejections([rejection, rejection], NOW) for _ in range(2)]
+    batch = LakeBatch(rejections=(rejection, rejection))
+
+    counts = [lake.append(batch, NOW).rejected for _ in range(2)]
 
     assert counts == [1, 0]
     assert lake.quarantine()["location"].to_list() == ["a.csv:3"]
 
 
-def test_what_is_read_fits_its_schema_in_order_of_symbol_session_revision(lake: BarLake) -> None:
-    lake.append_bars(bars(symbol="DEF"), NOW)
-    lake.append_bars(bars(), NOW)
-    lake.append_bars(bars(12.0), NOW)
-    lake.append_rejections([Rejection("files", "a.csv:3", "bad_split", "no", "{}")], NOW)
+def test_what_is_read_fits_its_schema_in_order_of_symbol_session_revision(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars(symbol="DEF")), NOW)
+    lake.append(LakeBatch(bars=bars()), NOW)
+    lake.append(LakeBatch(bars=bars(12.0)), NOW)
+    lake.append(
+        LakeBatch(rejections=(Rejection("files", "a.csv:3", "bad_split", "no", "{}"),)), NOW
+    )
 
     kept = lake.bars()
 
@@ -154,32 +169,32 @@ def test_what_is_read_fits_its_schema_in_order_of_symbol_session_revision(lake: 
     assert check(lake.quarantine(), QUARANTINE).height == 1
 
 
-def test_a_bar_that_changes_back_is_a_third_revision(lake: BarLake) -> None:
+def test_a_bar_that_changes_back_is_a_third_revision(lake: Lake) -> None:
     for close in (10.0, 11.0, 10.0):
-        lake.append_bars(bars(close), NOW)
+        lake.append(LakeBatch(bars=bars(close)), NOW)
 
     kept = lake.bars().filter(pl.col("session") == DAYS[0])
 
     assert kept.select("revision", "close").rows() == [(0, 10.0), (1, 11.0), (2, 10.0)]
 
 
-def test_a_revision_is_never_known_before_the_bar_it_corrects(lake: BarLake) -> None:
-    lake.append_bars(bars(), NOW)
-    lake.append_bars(bars(11.0), NOW)
+def test_a_revision_is_never_known_before_the_bar_it_corrects(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars()), NOW)
+    lake.append(LakeBatch(bars=bars(11.0)), NOW)
 
-    lake.append_bars(bars(12.0), NOW - timedelta(days=30))
+    lake.append(LakeBatch(bars=bars(12.0)), NOW - timedelta(days=30))
 
     newest = lake.bars().filter(pl.col("revision") == 2)
     assert newest["knowledge_time"].unique().to_list() == [NOW]
 
 
-def test_the_smallest_change_of_one_bit_is_a_change(lake: BarLake) -> None:
-    lake.append_bars(bars(0.1 + 0.2 + 5), NOW)
+def test_the_smallest_change_of_one_bit_is_a_change(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars(0.1 + 0.2 + 5)), NOW)
     nudged = bars(0.1 + 0.2 + 5).with_columns(
         volume=pl.lit(float.fromhex("0x1.9000000000001p+6"))  # one bit above 100
     )
 
-    assert lake.append_bars(nudged, NOW).revised == 3
+    assert lake.append(LakeBatch(bars=nudged), NOW).revised == 3
 
 
 def run_together(code: str, arguments: list[list[str]]) -> list[int]:
@@ -216,7 +231,7 @@ def test_two_first_writers_that_disagree_lose_nothing(place: Place) -> None:
 
 
 def test_writers_of_different_years_get_different_watermarks(place: Place) -> None:
-    place.lake.append_bars(bars(), NOW - timedelta(days=5000))
+    place.lake.append(LakeBatch(bars=bars()), NOW - timedelta(days=5000))
 
     codes = run_together(WRITER, [[*place.arguments, "1", year] for year in ("2003", "2008")])
 

@@ -16,7 +16,7 @@ from tests.servers import free_port
 from tests.waiting import until
 
 from bellwether.core.errors import StorageError, Unavailable
-from bellwether.core.ports import SourceQuery
+from bellwether.core.ports import LakeBatch, SourceQuery
 from bellwether.featurestore.offline import DeltaFeatureStore
 from bellwether.lake.delta import DeltaLake
 from bellwether.links.bucket import TIMEOUT_S
@@ -231,13 +231,13 @@ def of_a_commit(method: str, path: str) -> bool:
 
 def test_a_commit_that_does_not_arrive_is_told_as_away_and_can_be_repeated(s3: S3) -> None:
     bucket = s3.fresh()
-    DeltaLake(bucket, s3.options).append_bars(BARS.head(1), NOW)
+    DeltaLake(bucket, s3.options).append(LakeBatch(bars=BARS.head(1)), NOW)
     with lossy(s3, of_a_commit, delivered=False) as address:
         lake = DeltaLake(bucket, options(address))
         with within(PATIENCE_S), pytest.raises(Unavailable, match="lake"):
-            lake.append_bars(BARS, NOW)
+            lake.append(LakeBatch(bars=BARS), NOW)
 
-    again = DeltaLake(bucket, s3.options).append_bars(BARS, NOW)
+    again = DeltaLake(bucket, s3.options).append(LakeBatch(bars=BARS), NOW)
 
     assert (again.added, again.unchanged) == (99, 1)
 
@@ -253,13 +253,13 @@ def test_a_commit_whose_answer_was_lost_is_made_once(s3: S3) -> None:
         return True
 
     with lossy(s3, first_of_each, delivered=True) as address:
-        DeltaLake(bucket, options(address)).append_bars(BARS, NOW)
+        DeltaLake(bucket, options(address)).append(LakeBatch(bars=BARS), NOW)
         DeltaFeatureStore(bucket, options(address)).write(FRAME, "v@1", NOW)
 
     kept = DeltaLake(bucket, s3.options)
     assert len(lost) >= 4
     assert kept.bars().height == BARS.height
-    assert kept.append_bars(BARS, NOW).unchanged == BARS.height
+    assert kept.append(LakeBatch(bars=BARS), NOW).unchanged == BARS.height
     assert DeltaFeatureStore(bucket, s3.options).history("ABC", "v@1", NOW).height == 1
 
 

@@ -117,7 +117,9 @@ class PredictAnswer(msgspec.Struct, frozen=True):
     release: Annotated[str, Meta(description="The release that answered, by content hash.")]
     arm: str
     sentiment: SentimentBody
-    features: dict[str, float]
+    features: Annotated[
+        dict[str, float | None], Meta(description="Null where the bars cannot tell it.")
+    ]
     feature_ages_sessions: dict[str, int]
     skill: SkillBody
     explanation: Annotated[

@@ -18,7 +18,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
-    source: Annotated[str, typer.Argument(help="sample, or files with --path.")] = "sample",
+    source: Annotated[
+        str, typer.Argument(help="sample, or with --path files, universe, actions or quotes.")
+    ] = "sample",
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
     path: Annotated[Path | None, typer.Option(help="A CSV or Parquet file, or a folder.")] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
@@ -27,11 +29,21 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
         list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")
     ] = None,
     zone: Annotated[str | None, typer.Option(help="Zone of times written without one.")] = None,
+    label: Annotated[
+        str | None, typer.Option("--as", help="Keep the bars under this source's name.")
+    ] = None,
+    adjusted: Annotated[
+        str, typer.Option(help="What prices hold already: none, splits or total.")
+    ] = "none",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the universe; else the file's own name.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring bars into the lake; what breaks a rule goes to quarantine, with its line.
+    """Bring facts into the lake; what breaks a rule goes to quarantine, with its line.
 
     Example: bellwether ingest files --path prices.csv --map close=Last
+    Example: bellwether ingest universe --path membership.csv --name sp500
     """
     with edge(as_json=as_json):
         from bellwether.core.ports import SourceQuery
@@ -44,6 +56,9 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
             last=last.date() if last else None,
             columns=_mapped(columns),
             zone=zone,
+            adjusted=adjusted,
+            label=label,
+            name=name,
         )
         with ports() as wired, progress_bar(silent=as_json) as progress:
             report = use.run(use.IngestConfig(source, query), wired.ports, progress)

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, jobs, model, requests, service
+from bellwether.cli import data, export, jobs, model, requests, service
 from bellwether.cli.frame import edge, say, tell
+from bellwether.cli.universe import universe
 
 app = typer.Typer(
     name="bellwether",
@@ -17,8 +18,10 @@ app = typer.Typer(
 )
 for group in (data.app, model.app, service.app, requests.app, jobs.app):
     app.registered_commands += group.registered_commands
+data.lake.command("export")(export.export)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
+app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
 app.add_typer(jobs.jobs, name="jobs", help="Runs of work that outlives its process.")

@@ -17,7 +17,9 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.jobs import JobKind, JobRun
 from bellwether.core.types import (
+    Adjustment,
     AppendResult,
+    CompactResult,
     DeadLetter,
     FeatureVector,
     OnlineCensus,
@@ -63,7 +65,10 @@ class SourceQuery:
     """What a source is asked for; None means all it has.
 
     `columns` maps our column names to the names in a file; `zone` says where timestamps without a
-    zone were written.
+    zone were written; `adjusted` says what the prices hold already (none, splits or total); `label`
+    names the source that the bars are kept under, where it is not the reader's own name; `name`
+    names the universe that a file tells of; `spells` are those known already (schema UNIVERSE),
+    which a list of changes goes on from.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -72,16 +77,37 @@ class SourceQuery:
     last: date | None = None
     columns: Mapping[str, str] | None = None
     zone: str | None = None
+    adjusted: str = Adjustment.NONE
+    label: str | None = None
+    name: str | None = None
+    spells: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LakeBatch:
+    """What is brought into the lake together: frames of the schemas *_IN, and rejections."""
+
+    bars: pl.DataFrame | None = None
+    actions: pl.DataFrame | None = None
+    universe: pl.DataFrame | None = None
+    quotes: pl.DataFrame | None = None
+    rejections: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SourceBatch:
-    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept."""
+    """What a source gave: accepted bars (schema BARS_IN), rejections, and remarks on what was kept.
+
+    `batches` are the accepted facts that are no bars, in the order in which they became known.
+    What a later batch tells of the same fact is its next revision, so a row of an earlier one is
+    news only where the lake does not know the fact at all.
+    """
 
     bars: pl.DataFrame
     rejections: tuple[Rejection, ...]
     remarks: tuple[Remark, ...]
     rows_read: int
+    batches: tuple[LakeBatch, ...] = ()
 
 
 class BarSource(Protocol):
@@ -94,24 +120,50 @@ class BarSource(Protocol):
         ...
 
 
-class BarLake(Protocol):
-    """Bars and quarantine, append-only. Several processes may append at once. Raises StorageError."""
+class Lake(Protocol):
+    """Facts about the market, append-only. Several processes may append at once.
 
-    def append_bars(self, bars: pl.DataFrame, now: datetime) -> AppendResult:
-        """Add what is new in `bars` (schema BARS_IN) as new rows or revisions; repeats add nothing.
+    Raises StorageError, or Unavailable where it lies in a bucket that is away.
+    """
 
-        All rows of one call appear together or not at all. A changed bar becomes the next
-        revision, known from `now` on. The watermark of the result is the `ingested_at` of the
-        rows added, strictly later than any before; of the newest row where nothing was added.
+    def append(self, batch: LakeBatch, now: datetime) -> AppendResult:
+        """Add what is new in `batch` as new rows or revisions; repeats add nothing.
+
+        All rows of one call appear together or not at all, in every table. A changed fact becomes
+        the next revision, known from `now` on, or from its own `knowledge_time` where the basis
+        is `stated`. All calls have one order: the watermark of the result is the `ingested_at` of
+        the rows added, strictly later than any before; of the newest where nothing was added.
+
+        The splits and dividends that bars tell become corporate actions of the same source; where
+        that source told one before and tells none now, it is taken back.
         """
         ...
 
-    def append_rejections(self, rejections: Sequence[Rejection], now: datetime) -> int:
-        """Put `rejections` into quarantine, each once; return how many were new."""
+    def bars(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        every_source: bool = False,
+    ) -> pl.DataFrame:
+        """Return all revisions (schema BARS) of a span of sessions, by symbol, session, revision.
+
+        Bars of one symbol make one series: those as traded of any source, or the adjusted ones of
+        the source that told the symbol first; `every_source` gives the others too. A bar that its own source gives no action for has those that another source tells.
+        """
         ...
 
-    def bars(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return all revisions (schema BARS), sorted by symbol, session and revision."""
+    def actions(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of corporate actions (schema ACTIONS), by symbol and session."""
+        ...
+
+    def universe(self, name: str | None = None) -> pl.DataFrame:
+        """Return all revisions of membership (schema UNIVERSE), by universe, symbol and first."""
+        ...
+
+    def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of quotes (schema QUOTES), by symbol and instant."""
         ...
 
     def symbols(self) -> list[str]:
@@ -124,6 +176,13 @@ class BarLake(Protocol):
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rejected records (schema QUARANTINE)."""
+        ...
+
+    def compact(self, now: datetime) -> CompactResult:
+        """Rewrite small files as large ones and drop what killed writers left behind.
+
+        No row that anybody could read changes, so lineage and replay are untouched.
+        """
         ...
 
 
@@ -503,7 +562,7 @@ class Ports:
     wall: Clock
     calendar: SessionCalendar
     sources: Mapping[str, BarSource]
-    lake: BarLake
+    lake: Lake
     features: FeatureStore
     online: OnlineStore
     queue: RequestQueue | None

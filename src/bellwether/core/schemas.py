@@ -5,10 +5,13 @@ import polars as pl
 from pandera.errors import SchemaError, SchemaErrors
 
 from bellwether.core.errors import SchemaViolation
+from bellwether.core.types import MIXED, Adjustment
 
 UTC_TIME = pl.Datetime("us", "UTC")
-_POSITIVE = pa.Check.gt(0)
-_NOT_NEGATIVE = pa.Check.ge(0)
+_MOST = 1e300
+_POSITIVE = pa.Check.in_range(0, _MOST, include_min=False)  # refuses NaN, which `gt` does not
+_NOT_NEGATIVE = pa.Check.in_range(0, _MOST)
+_ADJUSTMENTS = [a.value for a in Adjustment]
 
 _PRICES = {
     name: pa.Column(pl.Float64, _POSITIVE, nullable=False)
@@ -23,36 +26,126 @@ _BAR = {
     "dividend_usd": pa.Column(pl.Float64, _NOT_NEGATIVE),
 }
 
+_TOLD_BY = {
+    "source": pa.Column(pl.String),
+    "event_time": pa.Column(UTC_TIME),
+    "knowledge_time": pa.Column(UTC_TIME),
+    "knowledge_basis": pa.Column(pl.String),
+}
+_KEPT = {
+    "ingested_at": pa.Column(UTC_TIME),
+    "revision": pa.Column(pl.Int32, _NOT_NEGATIVE),
+}
+
 BARS_IN = pa.DataFrameSchema(
     {
         **_BAR,
-        "source": pa.Column(pl.String),
-        "event_time": pa.Column(UTC_TIME),
-        "knowledge_time": pa.Column(UTC_TIME),
-        "knowledge_basis": pa.Column(pl.String),
+        "adjustment": pa.Column(pl.String, pa.Check.isin(_ADJUSTMENTS)),
+        **_TOLD_BY,
     },
     strict=True,
     name="bars_in",
-    unique=["symbol", "session"],
+    metadata={"keys": ["symbol", "session"]},
 )
-"""Accepted bars of one source, before the lake: raw prices in USD, volume in shares, times UTC.
+"""Accepted bars of one source, before the lake: prices in USD, volume in shares, times UTC.
+
+`adjustment` says what is in prices and volume already: "none" (as traded), "splits" (both are on
+the share basis of the newest day, and so is `dividend_usd`) or "total" (splits and dividends).
 
 `event_time` is the close of the session; `knowledge_time` is when the bar could first be known and
 `knowledge_basis` says how that is known (`session_close` where it is assumed).
 """
 
 BARS = pa.DataFrameSchema(
-    {
-        **BARS_IN.columns,
-        "ingested_at": pa.Column(UTC_TIME),
-        "revision": pa.Column(pl.Int32, _NOT_NEGATIVE),
-        "content": pa.Column(pl.String),
-    },
+    {**BARS_IN.columns, **_KEPT},
     strict=True,
     name="bars",
-    unique=["symbol", "session", "source", "revision"],
+    metadata={"keys": ["symbol", "session", "source", "revision"]},
 )
-"""Bars in the lake: every revision, never overwritten; `content` is the hash of what was told."""
+"""Bars in the lake with the actions of their session: every revision, never overwritten.
+
+A revision is a change of the bar or of what is known about its split or dividend.
+"""
+
+_FACT = {"symbol": pa.Column(pl.String, pa.Check.str_length(1, 32))}
+
+ACTIONS_IN = pa.DataFrameSchema(
+    {
+        **_FACT,
+        "session": pa.Column(pl.Date),
+        "kind": pa.Column(pl.String, pa.Check.isin(["split", "dividend"])),
+        "value": pa.Column(pl.Float64, _NOT_NEGATIVE),
+        **_TOLD_BY,
+    },
+    strict=True,
+    name="corporate_actions_in",
+    metadata={"keys": ["symbol", "session", "kind"]},
+)
+"""Splits and dividends by ex-date.
+
+`value` is shares after per share before, or USD per share on the share basis of the ex-date; a
+later revision to 1.0 or 0.0 takes an action back.
+"""
+
+ACTIONS = pa.DataFrameSchema(
+    {**ACTIONS_IN.columns, **_KEPT},
+    strict=True,
+    name="corporate_actions",
+    metadata={"keys": ["symbol", "session", "kind", "source", "revision"]},
+)
+"""Corporate actions in the lake, every revision."""
+
+UNIVERSE_IN = pa.DataFrameSchema(
+    {
+        "universe": pa.Column(pl.String, pa.Check.str_length(1, 64)),
+        **_FACT,
+        "first": pa.Column(pl.Date),
+        "last": pa.Column(pl.Date, nullable=True),
+        "end_reason": pa.Column(pl.String, pa.Check.isin(["removed", "delisted"]), nullable=True),
+        "delisting_return": pa.Column(pl.Float64, pa.Check.in_range(-1, _MOST), nullable=True),
+        **_TOLD_BY,
+    },
+    strict=True,
+    name="universe_in",
+    metadata={"keys": ["universe", "symbol", "first"]},
+)
+"""Spells of membership: from session `first` to session `last`, both included.
+
+`last` is null while the name is still in as far as is known; that it left is a later revision.
+`delisting_return` is the return of the last session on which it could be sold, null where unknown.
+"""
+
+UNIVERSE = pa.DataFrameSchema(
+    {**UNIVERSE_IN.columns, **_KEPT},
+    strict=True,
+    name="universe",
+    metadata={"keys": ["universe", "symbol", "first", "source", "revision"]},
+)
+"""Membership in the lake, every revision."""
+
+QUOTES_IN = pa.DataFrameSchema(
+    {
+        **_FACT,
+        "quoted_at": pa.Column(UTC_TIME),
+        "bid": pa.Column(pl.Float64, _POSITIVE),
+        "ask": pa.Column(pl.Float64, _POSITIVE),
+        "bid_size": pa.Column(pl.Float64, _NOT_NEGATIVE, nullable=True),
+        "ask_size": pa.Column(pl.Float64, _NOT_NEGATIVE, nullable=True),
+        **_TOLD_BY,
+    },
+    strict=True,
+    name="quotes_in",
+    metadata={"keys": ["symbol", "quoted_at"]},
+)
+"""Best bid and ask in USD per share, sizes in shares, at one instant."""
+
+QUOTES = pa.DataFrameSchema(
+    {**QUOTES_IN.columns, **_KEPT},
+    strict=True,
+    name="quotes",
+    metadata={"keys": ["symbol", "quoted_at", "source", "revision"]},
+)
+"""Quotes in the lake, every revision."""
 
 QUARANTINE = pa.DataFrameSchema(
     {
@@ -79,16 +172,18 @@ SERIES = pa.DataFrameSchema(
         "price_factor": pa.Column(pl.Float64, _POSITIVE),
         "volume_factor": pa.Column(pl.Float64, _POSITIVE),
         "carried": pa.Column(pl.Boolean),
+        "adjustment": pa.Column(pl.String, pa.Check.isin([*_ADJUSTMENTS, MIXED])),
         "knowledge_time": pa.Column(UTC_TIME),
     },
     strict=True,
     name="series",
-    unique=["symbol", "session"],
+    metadata={"keys": ["symbol", "session"]},
 )
 """Total-return series adjusted forward from a symbol's first bar, one row each session.
 
 `price_factor` and `volume_factor` lead back to the raw scale of the day: raw = adjusted / factor.
-`carried` marks a session without a bar, filled with the last close and no volume.
+`carried` marks a session without a bar, filled with the last close and no volume. `adjustment`
+is what the bars brought along, "mixed" from the first bar on that contradicts the one before.
 """
 
 LABELS = pa.DataFrameSchema(
@@ -102,7 +197,7 @@ LABELS = pa.DataFrameSchema(
     },
     strict=True,
     name="labels",
-    unique=["symbol", "session"],
+    metadata={"keys": ["symbol", "session"]},
 )
 """Log return from the open after the decision to the open h sessions later; null where unknown."""
 
@@ -113,4 +208,27 @@ def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
         schema.validate(frame)
     except (SchemaError, SchemaErrors) as error:
         raise SchemaViolation(str(schema.name), str(error).splitlines()[0]) from error
+    keys = (schema.metadata or {}).get("keys")
+    if keys and not _once(frame, keys):
+        raise SchemaViolation(str(schema.name), f"rows repeat {', '.join(keys)}")
     return frame.select(list(schema.columns))
+
+
+def in_order(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sort by `keys`; rows that are in order, the usual case, are only looked at."""
+    return frame if _rising(frame, keys) else frame.sort(keys, maintain_order=True)
+
+
+def _once(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Tell whether no row repeats the keys of another."""
+    return _rising(frame, keys) or not frame.select(keys).is_duplicated().any()
+
+
+def _rising(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Tell whether each row lies strictly after the one before it."""
+    after, same = pl.lit(value=False), pl.lit(value=True)
+    for key in keys:
+        column = pl.col(key)
+        after |= same & (column > column.shift(1)).fill_null(value=False)
+        same &= (column == column.shift(1)).fill_null(value=False)
+    return frame.height == 0 or bool(frame.select(after.slice(1).all()).item())

@@ -17,6 +17,22 @@ class Direction(StrEnum):
     FLAT = "flat"
 
 
+class Adjustment(StrEnum):
+    """What prices and volume hold already when they arrive.
+
+    Nothing (as traded); splits (both are on the share basis of the newest day); or splits and
+    dividends, as vendors ship adjusted prices, with a volume on a basis that nobody states.
+    """
+
+    NONE = "none"
+    SPLITS = "splits"
+    TOTAL = "total"
+
+
+MIXED = "mixed"
+"""The adjustment of a series whose bars contradict each other in it."""
+
+
 class Arm(StrEnum):
     """The part a release plays when it answers."""
 
@@ -25,10 +41,11 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One session of one symbol, as traded (raw), known after the session's close.
+    """One session of one symbol, known after the session's close; as traded unless `adjustment` says.
 
     `split_ratio` is shares after per share before with ex-date at this session (2.0 for 2:1, 1.0
     for none); `dividend_usd` is the cash dividend per share with ex-date at this session.
+    Where `adjustment` says that prices hold them already they are information only.
     """
 
     symbol: str
@@ -40,6 +57,7 @@ class Bar:
     volume: float
     split_ratio: float = 1.0
     dividend_usd: float = 0.0
+    adjustment: str = Adjustment.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +204,7 @@ class Prediction:
 
     `expected_return` is the simple return from the next session's open over the horizon;
     `predicted_price` is `last_price` grown by it. `degraded` lists in words what was missing.
+    A feature is None where the bars arrived adjusted and cannot tell it.
     """
 
     prediction_id: str
@@ -201,7 +220,7 @@ class Prediction:
     release: str
     arm: Arm
     sentiment: Sentiment
-    features: dict[str, float]
+    features: dict[str, float | None]
     feature_ages_sessions: dict[str, int]
     skill: Skill
     explanation: dict[str, float] | None
@@ -256,12 +275,22 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """What one append to the lake did."""
+    """What one append to the lake did, over all its tables; `rejected` counts what was new."""
 
     added: int
     revised: int
     unchanged: int
     watermark: datetime
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompactResult:
+    """What tidying the lake did."""
+
+    files_before: int
+    files_after: int
+    orphans_dropped: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 A split or dividend multiplies the sessions from its ex-date on and never rewrites the past, so
 truncated history, full history and a stream of bars agree to the bit. The factor of a session is
 ``split_ratio * P / (P - dividend_usd)`` with ``P`` the previous raw close over the split ratio;
-it reproduces the adjusted closes that vendors ship, up to one constant.
+it reproduces the adjusted closes that vendors ship, up to one constant. What the prices hold
+already when they arrive (`adjustment`) is not applied again.
 """
 
 from dataclasses import dataclass
@@ -15,14 +16,24 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import SchemaViolation
 from bellwether.core.schemas import SERIES, UTC_TIME
-from bellwether.core.types import Bar
+from bellwether.core.types import MIXED, Adjustment, Bar
 
-BAR_FIELDS = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd")
+BAR_FIELDS = (
+    *("open", "high", "low", "close", "volume"),
+    *("split_ratio", "dividend_usd", "adjustment"),
+)
+SERIES_FIELDS = (
+    *("session", "open", "high", "low", "close", "volume"),
+    *("raw_close", "price_factor", "volume_factor", "carried", "adjustment"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AdjustedBar:
-    """One session of the total-return series; see the schema SERIES for units."""
+    """One session of the total-return series; see the schema SERIES for units.
+
+    `raw_close` is the close as it was told, and raw only where the adjustment is "none".
+    """
 
     session: date
     open: float
@@ -34,6 +45,7 @@ class AdjustedBar:
     price_factor: float
     volume_factor: float
     carried: bool
+    adjustment: str
 
 
 class ForwardAdjuster:
@@ -47,28 +59,31 @@ class ForwardAdjuster:
         self._calendar = calendar
         self._last: AdjustedBar | None = None
 
+    @property
+    def adjustment(self) -> str:
+        """What the bars brought along so far; "mixed" once they contradicted each other."""
+        return Adjustment.NONE.value if self._last is None else self._last.adjustment
+
     def push(self, bar: Bar) -> list[AdjustedBar]:
         """Return the adjusted bar, preceded by the carried sessions since the last one.
 
         Raises
         ------
         SchemaViolation
-            If the bar is not later than the last one, or its dividend eats the whole price.
+            If the bar is not later than the last one, or a dividend that is to be applied eats
+            the whole price.
         """
         last = self._last
         if last is None:
-            out = [_adjust(bar, 1.0, 1.0)]
+            out = [_adjust(bar, 1.0, 1.0, str(bar.adjustment))]
         else:
             if bar.session <= last.session:
                 raise SchemaViolation("bars", f"{bar.symbol} {bar.session} after {last.session}")
             out = self._carried(last, bar.session)
-            base = last.raw_close / bar.split_ratio
-            if bar.dividend_usd >= base:
-                raise SchemaViolation(
-                    "bars", f"{bar.symbol} {bar.session}: dividend {bar.dividend_usd} of {base}"
-                )
-            step = bar.split_ratio * (base / (base - bar.dividend_usd))
-            out.append(_adjust(bar, last.price_factor * step, last.volume_factor / bar.split_ratio))
+            adjustment = str(bar.adjustment) if bar.adjustment == last.adjustment else MIXED
+            split, step = _steps(bar, last.raw_close, adjustment)
+            factors = (last.price_factor * step, last.volume_factor / split)
+            out.append(_adjust(bar, *factors, adjustment))
         self._last = out[-1]
         return out
 
@@ -87,12 +102,28 @@ class ForwardAdjuster:
                 last.price_factor,
                 last.volume_factor,
                 True,
+                last.adjustment,
             )
             for session in missing
         ]
 
 
-def _adjust(bar: Bar, price: float, volume: float) -> AdjustedBar:
+def _steps(bar: Bar, before: float, adjustment: str) -> tuple[float, float]:
+    """Return the split that is to be applied, and the factor of the price with the dividend."""
+    split = bar.split_ratio if adjustment == Adjustment.NONE else 1.0
+    if adjustment not in (Adjustment.NONE, Adjustment.SPLITS):
+        return split, 1.0
+    base = before / split
+    if bar.dividend_usd >= base:
+        why = (
+            f"{bar.symbol} {bar.session}: a dividend of {bar.dividend_usd} USD on a share worth "
+            f"{base} USD the session before"
+        )
+        raise SchemaViolation("bars", why)
+    return split, split * (base / (base - bar.dividend_usd))
+
+
+def _adjust(bar: Bar, price: float, volume: float, adjustment: str) -> AdjustedBar:
     return AdjustedBar(
         bar.session,
         bar.open * price,
@@ -104,12 +135,14 @@ def _adjust(bar: Bar, price: float, volume: float) -> AdjustedBar:
         price,
         volume,
         False,
+        adjustment,
     )
 
 
 def bars_in_order(frame: pl.DataFrame) -> list[Bar]:
     """Turn one symbol's rows (schema BARS, one revision a session) into bars."""
-    columns = [frame[c].to_list() for c in ("symbol", "session", *BAR_FIELDS)]
+    fields = [c for c in BAR_FIELDS if c in frame.columns]
+    columns = [frame[c].to_list() for c in ("symbol", "session", *fields)]
     return [Bar(*row) for row in zip(*columns, strict=True)]
 
 
@@ -130,20 +163,9 @@ def adjust_forward(frame: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFra
     """
     adjuster = ForwardAdjuster(calendar)
     rows = [row for bar in bars_in_order(frame) for row in adjuster.push(bar)]
-    names = (
-        "session",
-        "open",
-        "high",
-        "low",
-        "close",
-        "volume",
-        "raw_close",
-        "price_factor",
-        "volume_factor",
-        "carried",
-    )
-    data = {name: [getattr(row, name) for row in rows] for name in names}
-    series = pl.DataFrame(data, schema_overrides={"session": pl.Date})
+    data = {name: [getattr(row, name) for row in rows] for name in SERIES_FIELDS}
+    types = {"session": pl.Date, "adjustment": pl.String}
+    series = pl.DataFrame(data, schema_overrides=types)
     positions = calendar.positions(series["session"].to_numpy())
     closes = calendar.closes[positions].astype("datetime64[us]")
     known = pl.Series("closes", closes).dt.replace_time_zone("UTC")

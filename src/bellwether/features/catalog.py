@@ -10,7 +10,10 @@ from enum import StrEnum
 from functools import cache, cached_property
 from importlib.metadata import version
 
+import numpy as np
+
 from bellwether.features.expr import Column, Expr, lookback, ta
+from bellwether.features.needs import Need, read_by, refused
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = (Column(c) for c in ("open", "high", "low", "close", "volume"))
 HLC = (HIGH, LOW, CLOSE)
@@ -22,6 +25,13 @@ class Kind(StrEnum):
     MODEL = "model"
     PRICE_LEVEL = "price_level"
     VOLUME_LEVEL = "volume_level"
+
+
+LEVELS = {
+    Kind.MODEL: frozenset[Need](),
+    Kind.PRICE_LEVEL: frozenset({Need.PRICE_LEVEL}),
+    Kind.VOLUME_LEVEL: frozenset({Need.VOLUME_LEVEL}),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,11 @@ class Feature:
     def warm_up(self) -> int:
         """Sessions before the first one with a value; NaN before that and nowhere else."""
         return lookback(self.expression)
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it needs that bars which arrive adjusted may have lost."""
+        return read_by(self.expression) | LEVELS[self.kind]
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,20 @@ class FeatureView:
     def warm_up(self) -> int:
         """Sessions before the first one on which every feature has a value."""
         return max(f.warm_up for f in self.features)
+
+    @cached_property
+    def refused(self) -> dict[str, tuple[int, ...]]:
+        """Positions of the features that bars of each adjustment cannot give."""
+        return refused([f.needs for f in self.features])
+
+    @cached_property
+    def _blanks(self) -> dict[bytes, str]:
+        empty = {how: np.isin(range(len(self.features)), at) for how, at in self.refused.items()}
+        return {empty[how].tobytes(): how for how in reversed(empty)}
+
+    def adjustment_of(self, values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str | None:
+        """Tell from the holes of a vector how its bars were adjusted; None while it warms up."""
+        return self._blanks.get(np.isnan(values).tobytes())
 
     @cached_property
     def version(self) -> str:

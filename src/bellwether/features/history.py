@@ -92,9 +92,13 @@ def feature_frame(view: FeatureView, series: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        symbol, session, last_close (raw, USD), then one float64 column a feature.
+        symbol, session, last_close (as told, USD), then one float64 column a feature: NaN in its
+        warm-up, and where the bars arrived adjusted and cannot tell it.
     """
     values = evaluate(view, columns_of(series))
+    told = series["adjustment"].to_numpy()
+    for adjustment in np.unique(told):
+        values[np.ix_(told == adjustment, view.refused[adjustment])] = np.nan
     return series.select("symbol", "session", last_close="raw_close").with_columns(
         pl.Series(name, np.ascontiguousarray(values[:, i])) for i, name in enumerate(view.columns)
     )

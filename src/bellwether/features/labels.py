@@ -6,6 +6,7 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import InvalidRequest
 from bellwether.core.schemas import LABELS, UTC_TIME
+from bellwether.core.types import MIXED
 
 MAX_HORIZON = 252
 
@@ -35,7 +36,7 @@ def open_to_open(
     DataFrame
         Schema LABELS. `decision_at` is when the bar of the session was known, `label_start` the
         next open, `label_known_at` the open that ends the label. `log_return` is null where either
-        open lies beyond the series or on a carried session.
+        open lies beyond the series, on a carried session, or where adjustments are mixed.
 
     Raises
     ------
@@ -45,7 +46,8 @@ def open_to_open(
     if not 1 <= horizon_sessions <= MAX_HORIZON:
         raise InvalidRequest("horizon_sessions", f"{horizon_sessions} is not in 1..{MAX_HORIZON}")
     start, end = 1, 1 + horizon_sessions
-    real = pl.when(~pl.col("carried")).then(pl.col("open"))
+    broken = pl.col("carried") | (pl.col("adjustment") == MIXED)
+    real = pl.when(~broken).then(pl.col("open"))
     positions = calendar.positions(series["session"].to_numpy())
     opens = calendar.opens
 

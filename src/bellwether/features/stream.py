@@ -79,6 +79,7 @@ class StreamEngine:
 
     def __init__(self, view: FeatureView, calendar: SessionCalendar) -> None:
         self._adjuster = ForwardAdjuster(calendar)
+        self._refused = view.refused
         roots = tuple(f.expression for f in view.features)
         program = ordered(roots)
         at = {expression: i for i, expression in enumerate(program)}
@@ -90,8 +91,8 @@ class StreamEngine:
     def push(self, bar: Bar) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Take one bar and return the vector after it, an array of shape (n_features,).
 
-        NaN in a feature's warm-up and nowhere else. Sessions missing since the last bar are
-        carried first, as in history.
+        NaN in a feature's warm-up and where the bars arrived adjusted and cannot tell it.
+        Sessions missing since the last bar are carried first, as in history.
 
         Raises
         ------
@@ -103,7 +104,9 @@ class StreamEngine:
             values = []
             for step in self._steps:
                 values.append(step(values, adjusted))
-        return np.array([values[i] for i in self._features])
+        vector = np.array([values[i] for i in self._features])
+        vector[list(self._refused[self._adjuster.adjustment])] = NAN
+        return vector
 
     def _compile(self, expression: Expr, at: dict[Expr, int]) -> Step:
         if isinstance(expression, Column):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bellwether.core.errors import InsufficientHistory
-from bellwether.core.types import Direction, FeatureVector
+from bellwether.core.errors import InsufficientHistory, SchemaViolation
+from bellwether.core.types import MIXED, Adjustment, Direction, FeatureVector
 from bellwether.evaluation.conformal import bounds
 from bellwether.features.catalog import FeatureView
 from bellwether.inference.release import Served
@@ -14,6 +14,7 @@ from bellwether.models.explain import contributions
 
 SCALE = "volatility_20"
 EVEN_ODDS = 0.5
+REFUSED, LEVEL = "features_refused_adjusted_source", "price_level_is_adjusted"
 MIN_SCALE = 1e-6
 
 
@@ -35,15 +36,31 @@ def row_of(
 ) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
     """Return the model's float32 row of shape (1, n_features) from a stored vector.
 
+    NaN where the bars arrived adjusted and cannot tell a feature.
+
     Raises
     ------
     InsufficientHistory
         If the symbol is still warming up: a feature that models read is missing.
+    SchemaViolation
+        If its bars are of more than one adjustment.
     """
-    values = np.frombuffer(vector.values, dtype="<f8")[list(view.model_positions)]
-    if np.isnan(values).any():
+    values = np.frombuffer(vector.values, dtype="<f8")
+    adjustment = view.adjustment_of(values)
+    if adjustment == MIXED:
+        raise SchemaViolation("bars", f"{vector.symbol} holds bars of more than one adjustment")
+    if adjustment is None:
         raise InsufficientHistory(f"Features of {vector.symbol}", 0, view.warm_up + 1)
-    return np.ascontiguousarray(values, dtype=np.float32).reshape(1, -1)
+    row = values[list(view.model_positions)]
+    return np.ascontiguousarray(row, dtype=np.float32).reshape(1, -1)
+
+
+def adjusted(vector: FeatureVector, view: FeatureView) -> tuple[str, ...]:
+    """Say what an answer lacks because the bars of the symbol arrived adjusted."""
+    how = view.adjustment_of(np.frombuffer(vector.values, dtype="<f8"))
+    if how is None or how == Adjustment.NONE:
+        return ()
+    return (REFUSED, LEVEL)
 
 
 def forecast(served: Served, vector: FeatureVector, view: FeatureView) -> Numbers:

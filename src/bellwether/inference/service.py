@@ -6,7 +6,6 @@ from datetime import date
 from time import perf_counter
 
 import msgspec
-import numpy as np
 import uuid_utils
 
 from bellwether.core.errors import BellwetherError, InvalidRequest, MissingRecord
@@ -26,7 +25,7 @@ from bellwether.core.types import (
 from bellwether.features.catalog import technical
 from bellwether.inference import feature_store, views
 from bellwether.inference.catalogue import Catalogue, read
-from bellwether.inference.forecast import Numbers, explanation, forecast
+from bellwether.inference.forecast import LEVEL, REFUSED, Numbers, adjusted, explanation, forecast
 from bellwether.inference.gauges import RecordGauges
 from bellwether.inference.health import Health
 from bellwether.inference.release import Served
@@ -57,6 +56,8 @@ KINDS = (
     "features_stale",
     "history_too_short",
     "no_interval",
+    REFUSED,
+    LEVEL,
 )
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
@@ -197,7 +198,7 @@ class PredictionService:
             "ttl_sessions": self._view.ttl_sessions,
             "last_price": vector.last_close,
             "features": self._named(vector),
-            "degraded": [*self._ports.clock.standing, *missing],
+            "degraded": [*self._ports.clock.standing, *missing, *adjusted(vector, self._view)],
         }
 
     def overview(self) -> dict[str, object]:
@@ -230,7 +231,7 @@ class PredictionService:
             )
         if served.calibration is None:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
-        return tuple(reasons)
+        return (*reasons, *adjusted(vector, self._view))
 
     def _prediction(
         self,
@@ -262,9 +263,8 @@ class PredictionService:
             degraded=degraded,
         )
 
-    def _named(self, vector: FeatureVector) -> dict[str, float]:
-        values = np.frombuffer(vector.values, dtype="<f8").tolist()
-        return {name: values[i] for name, i in self._positions.items()}
+    def _named(self, vector: FeatureVector) -> dict[str, float | None]:
+        return views.named(vector.values, self._positions)
 
     def _explained(self, served: Served, vector: FeatureVector) -> dict[str, float]:
         with _EXPLANATION.time():

@@ -1,6 +1,7 @@
 """What people look at: the walk-forward of a symbol, health, the front page. All JSON-ready."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -8,7 +9,7 @@ import polars as pl
 
 from bellwether.core.errors import MissingRecord
 from bellwether.core.ports import Ports
-from bellwether.core.types import StoredPrediction
+from bellwether.core.types import Adjustment, StoredPrediction
 from bellwether.evaluation.record import figures
 from bellwether.features.catalog import FeatureView
 from bellwether.inference.catalogue import Catalogue
@@ -88,7 +89,8 @@ def _card(symbol: str, ports: Ports, catalogue: Catalogue) -> dict[str, object]:
 
 def _today(bars: pl.DataFrame) -> list[float]:
     """Put raw closes on the share basis of the last session, as people read a chart."""
-    ratios = bars["split_ratio"].to_numpy()
+    raw = bars["adjustment"].to_numpy() == Adjustment.NONE
+    ratios = np.where(raw, bars["split_ratio"].to_numpy(), 1.0)
     after = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
     return [float(c) for c in bars["close"].to_numpy() / after]
 
@@ -135,16 +137,21 @@ def _brief(p: StoredPrediction) -> dict[str, object]:
     }
 
 
+def named(values: bytes, positions: Mapping[str, int]) -> dict[str, float | None]:
+    """Return the values of a vector by name; None for one that is missing."""
+    numbers = np.frombuffer(values, dtype="<f8").tolist()
+    return {n: x if (x := numbers[i]) == x else None for n, i in positions.items()}
+
+
 def stored(p: StoredPrediction, view: FeatureView) -> dict[str, object]:
     """Return a stored prediction with its features by name where the view is the present one."""
     row = asdict(p)
-    values = np.frombuffer(p.features, dtype="<f8").tolist()
-    named = dict(zip(view.columns, values, strict=True)) if p.view == view.version else None
+    positions = {name: i for i, name in enumerate(view.columns)}
     return row | {
         "recorded_at": p.recorded_at.isoformat(),
         "watermark": p.watermark.isoformat(),
         "as_of": str(p.as_of),
-        "features": named,
+        "features": named(p.features, positions) if p.view == view.version else None,
         "request": json.loads(p.request),
         "degraded": json.loads(p.degraded),
     }

@@ -1,10 +1,14 @@
 """Delta tables under one folder or address, read and written the same way wherever they lie."""
 
+import io
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, TypeVar
 
 import polars as pl
+import uuid_utils
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import (
     CommitFailedError,
@@ -12,16 +16,26 @@ from deltalake.exceptions import (
     DeltaProtocolError,
     TableNotFoundError,
 )
+from deltalake.transaction import AddAction, RemoveAction
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
 
 from bellwether.core.errors import StorageError
-from bellwether.links.bucket import BucketLink, for_delta, for_polars, is_remote
+from bellwether.links.bucket import BucketLink, for_delta, for_objects, for_polars, is_remote
 
 TRIES = 20
 ALONE = CommitProperties(max_commit_retries=0)
 """Refuses a commit as soon as any other came after the version that it read."""
-RAISED = (DeltaError, OSError, pl.exceptions.ComputeError)
+RAISED = (DeltaError, OSError, BaseError, pl.exceptions.ComputeError)
+ROW_GROUP = 32_768
 
 T = TypeVar("T")
+
+
+def came_between(error: DeltaError) -> bool:
+    """Tell whether a commit was refused because another one had its place."""
+    refused = isinstance(error, CommitFailedError | DeltaProtocolError)
+    return refused or "already exists" in str(error)
 
 
 class DeltaTables:
@@ -47,6 +61,7 @@ class DeltaTables:
         self._root = url.rstrip("/")
         self._link = BucketLink(store, url, RAISED)
         known = options or {}
+        self._known = known
         self.options = for_delta(known) if is_remote(url) else None
         self._scanning = for_polars(known) if is_remote(url) else None
 
@@ -68,14 +83,72 @@ class DeltaTables:
             for _ in range(TRIES):
                 try:
                     return attempt()
-                except (CommitFailedError, DeltaProtocolError) as error:
-                    conflict: DeltaError = error
                 except DeltaError as error:
-                    if "already exists" not in str(error):
+                    if not came_between(error):
                         raise
                     conflict = error
             why = f"gave up after {TRIES} conflicts: {conflict}"
             raise StorageError(self._store, why) from conflict
+
+    def write(
+        self,
+        name: str,
+        rows: pl.DataFrame,
+        part: str | None,
+        landed: Callable[[DeltaTable], bool],
+    ) -> None:
+        """Append rows, whoever else appends meanwhile; belongs inside `settle`.
+
+        The files are written by Polars, in a third of the time, and committed at once.
+
+        Parameters
+        ----------
+        name
+            The table, created where there is none yet.
+        rows
+            In the order in which they are to lie.
+        part
+            The column whose values are the partitions, if any.
+        landed
+            Tells whether the rows are there: where the answer to a commit was lost, it was made and
+            looks like somebody else's.
+        """
+        there = self.open(name) or self.create(name, rows.clear(), [part] if part else [])
+        files: list[AddAction | RemoveAction] = [
+            self._file(name, frame, part, value) for value, frame in _parts(rows, part)
+        ]
+        for _ in range(TRIES):
+            try:
+                there.create_write_transaction(
+                    files, "append", there.schema(), commit_properties=ALONE
+                )
+            except DeltaError as error:
+                if not came_between(error):
+                    raise
+                conflict = error
+            else:
+                return
+            there = self.open(name) or there
+            if landed(there):
+                return
+        raise conflict
+
+    def _file(self, name: str, rows: pl.DataFrame, part: str | None, value: str) -> AddAction:
+        data = io.BytesIO()
+        rows.write_parquet(data, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        folder = f"{part}={value}/" if part else ""
+        key = uuid_utils.uuid7()
+        path = f"{folder}part-{key}.zstd.parquet"
+        self._objects.put(f"{name}/{path}", data.getbuffer())
+        values = {part: value} if part else {}
+        told = json.dumps({"numRecords": rows.height})
+        return AddAction(path, data.tell(), values, key.int >> 80, data_change=True, stats=told)
+
+    @cached_property
+    def _objects(self) -> LocalStore | S3Store:
+        if is_remote(self._root):
+            return S3Store.from_url(self._root, **for_objects(self._known))
+        return LocalStore(self._root, mkdir=True)
 
     def address(self, name: str) -> str:
         """Return where a table lies."""
@@ -103,3 +176,11 @@ class DeltaTables:
         if table is None:
             return pl.LazyFrame(schema=dict(dtypes))
         return pl.scan_delta(table, storage_options=self._scanning)
+
+
+def _parts(rows: pl.DataFrame, part: str | None) -> Iterator[tuple[str, pl.DataFrame]]:
+    if part is None:
+        yield "", rows
+        return
+    for (value,), frame in rows.partition_by(part, as_dict=True, include_key=False).items():
+        yield str(value), frame

@@ -12,10 +12,13 @@ from bellwether.core.asof import as_of
 from bellwether.core.errors import InsufficientHistory
 from bellwether.core.ports import Ports
 from bellwether.core.schemas import LABELS, SERIES, check
+from bellwether.core.types import MIXED
 from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView
 from bellwether.features.history import BAR_KEYS, as_known
 from bellwether.features.labels import open_to_open
+from bellwether.features.needs import Refusal
+from bellwether.pipelines.basis import refused_in
 
 SCALE = "volatility_20"
 
@@ -27,13 +30,15 @@ class Dataset:
     `rows` has the schema LABELS plus `scale`, the volatility known at the decision over the
     label's horizon (a fraction); `X` is the float32 matrix of the view's model features.
     `series` holds each symbol's adjusted series (schema SERIES). Rows of a symbol's warm-up and
-    rows whose label is not known yet are left out.
+    rows whose label is not known yet are left out, and so are symbols whose bars are of more than
+    one adjustment. `refused` says what adjusted bars could not tell: NaN in `X`.
     """
 
     view: FeatureView
     rows: pl.DataFrame
     X: npt.NDArray[np.float32]
     series: dict[str, pl.DataFrame]
+    refused: tuple[Refusal, ...] = ()
 
     @property
     def y(self) -> npt.NDArray[np.float64]:
@@ -61,6 +66,7 @@ def build(
     now = ports.clock.now()
     parts: list[pl.DataFrame] = []
     series: dict[str, pl.DataFrame] = {}
+    told: dict[str, str] = {}
     for symbol in symbols:
         revisions = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
         bars = as_of(revisions, now, BAR_KEYS)
@@ -69,6 +75,9 @@ def build(
         first_known = revisions.group_by("session").agg(pl.col("knowledge_time").min())
         adjusted = adjust_forward(bars, ports.calendar).update(first_known, on="session")
         adjusted = check(adjusted, SERIES)
+        told[symbol] = adjusted["adjustment"][-1]
+        if told[symbol] == MIXED:
+            continue
         series[symbol] = adjusted
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
         features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
@@ -87,4 +96,4 @@ def build(
     X = np.ascontiguousarray(rows.select(view.model_columns).to_numpy(), dtype=np.float32)
     scale = pl.col(SCALE).clip(lower_bound=1e-6) * float(np.sqrt(horizon))
     kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")
-    return Dataset(view, kept, X, series)
+    return Dataset(view, kept, X, series, refused_in(view, told))

@@ -1,18 +1,31 @@
 """Bring bars from a source into the lake; what breaks a rule goes to quarantine."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
 import uuid_utils
 
 from bellwether.core.errors import UnknownName
-from bellwether.core.ports import IngestionRow, Ports, Progress, SourceQuery, quiet
-from bellwether.core.types import Rejection, Remark
+from bellwether.core.ports import (
+    IngestionRow,
+    Lake,
+    LakeBatch,
+    Ports,
+    Progress,
+    SourceBatch,
+    SourceQuery,
+    quiet,
+)
+from bellwether.core.types import AppendResult, Rejection, Remark
+from bellwether.pipelines.basis import unmixed
 from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
+UNIVERSE = "universe"
+SPELL_KEYS = ["universe", "symbol", "first", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +38,10 @@ class IngestConfig:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ingestion did. `symbols` holds symbol, first and last session, and bars told."""
+    """What one ingestion did. `symbols` holds symbol, first and last session, and bars told.
+
+    `facts` says in words what was told that is no bar.
+    """
 
     source: str
     read: int
@@ -39,6 +55,7 @@ class IngestReport:
     remarks: tuple[Remark, ...]
     symbols: tuple[tuple[str, date, date, int], ...]
     watermark: datetime | None
+    facts: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Say it in words, with the place of everything that was refused or is odd."""
@@ -48,6 +65,7 @@ class IngestReport:
                 f"{self.revised:,} revised, {self.unchanged:,} unchanged, {self.rejected:,} rejected."
             )
         ]
+        told += self.facts
         told += [
             f"{s}: {n:,} bars, {first} to {last}" for s, first, last, n in self.symbols[:SHOWN]
         ]
@@ -85,30 +103,88 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         raise UnknownName("source", config.source, sorted(ports.sources))
     started = ports.wall.now()
     progress("Reading", 0, 2)
-    batch = source.read(config.query, ports.wall.now())
+    query = config.query
+    if config.source == UNIVERSE:
+        query = replace(query, spells=ports.lake.universe())
+    batch = source.read(query, ports.wall.now())
     progress("Writing", 1, 2)
-    result = ports.lake.append_bars(batch.bars, ports.wall.now()) if batch.bars.height else None
-    ports.lake.append_rejections(batch.rejections, ports.wall.now())
+    bars, mixes = unmixed(batch.bars, ports)
+    rejections = (*batch.rejections, *mixes)
+    batch = replace(batch, bars=bars, rejections=rejections)
+    result = _written(batch, ports)
     progress("Writing", 2, 2)
     report = IngestReport(
         source=config.source,
         read=batch.rows_read,
-        accepted=batch.bars.height,
-        added=result.added if result else 0,
-        revised=result.revised if result else 0,
-        unchanged=result.unchanged if result else 0,
-        rejected=len(batch.rejections),
-        reasons=dict(Counter(r.reason for r in batch.rejections)),
-        rejections=batch.rejections,
+        accepted=bars.height + sum(f.height for f in _told(batch)),
+        added=result.added,
+        revised=result.revised,
+        unchanged=result.unchanged,
+        rejected=len(rejections),
+        reasons=dict(Counter(r.reason for r in rejections)),
+        rejections=rejections,
         remarks=batch.remarks,
-        symbols=_symbols(batch.bars),
-        watermark=result.watermark if result else None,
+        symbols=_symbols(bars),
+        watermark=result.watermark,
+        facts=tuple(_described(f) for f in _told(batch) if f.height),
     )
     ports.ledger.record_ingestion(_row(report, started, ports.wall.now()))
-    for told in ("added", "revised", "unchanged", "rejected"):
-        INGESTED_ROWS.labels(told).inc(getattr(report, told))
+    for outcome in ("added", "revised", "unchanged", "rejected"):
+        INGESTED_ROWS.labels(outcome).inc(getattr(report, outcome))
     ports.clock.look()
     return report
+
+
+def _written(batch: SourceBatch, ports: Ports) -> AppendResult:
+    """Append what a source told, in its order; a fact that is told in two steps counts once."""
+    parts = [LakeBatch(bars=batch.bars)] if batch.bars.height else []
+    parts += _news(batch.batches, ports.lake)
+    first = replace(parts[0] if parts else LakeBatch(), rejections=batch.rejections)
+    *before, last = [ports.lake.append(part, ports.wall.now()) for part in (first, *parts[1:])]
+    early = sum(result.added for result in before)
+    return AppendResult(
+        added=early + last.added,
+        revised=last.revised - early,
+        unchanged=last.unchanged,
+        watermark=last.watermark,
+        rejected=sum(result.rejected for result in (*before, last)),
+    )
+
+
+def _news(batches: Sequence[LakeBatch], lake: Lake) -> list[LakeBatch]:
+    """Leave out of earlier batches the facts that the lake knows: a later batch tells their state."""
+    news = []
+    for batch in batches[:-1]:
+        if batch.universe is None:
+            news.append(batch)
+            continue
+        known = lake.universe().select(SPELL_KEYS).unique()
+        fresh = batch.universe.join(known, on=SPELL_KEYS, how="anti", maintain_order="left")
+        if fresh.height:
+            news.append(replace(batch, universe=fresh))
+    return [*news, *batches[-1:]]
+
+
+def _told(batch: SourceBatch) -> list[pl.DataFrame]:
+    """Return the frames that are no bars, in their last state."""
+    if not batch.batches:
+        return []
+    last = batch.batches[-1]
+    return [f for f in (last.actions, last.universe, last.quotes) if f is not None]
+
+
+def _described(facts: pl.DataFrame) -> str:
+    names = facts["symbol"].n_unique()
+    if "universe" in facts.columns:
+        which = ", ".join(facts["universe"].unique().sort())
+        open_ended = facts["last"].null_count()
+        return (
+            f"{which}: {facts.height:,} spells of {names:,} names, {open_ended:,} of them still in"
+        )
+    when = "quoted_at" if "quoted_at" in facts.columns else "session"
+    what = "quotes" if when == "quoted_at" else "actions"
+    days = facts[when].dt.date().sort()
+    return f"{facts.height:,} {what} of {names:,} names, {days[0]} to {days[-1]}"
 
 
 def _symbols(bars: pl.DataFrame) -> tuple[tuple[str, date, date, int], ...]:

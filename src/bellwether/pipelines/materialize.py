@@ -1,5 +1,6 @@
 """Compute the features of every symbol and keep them, so that serving only looks them up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +9,12 @@ import polars as pl
 from bellwether.core.asof import as_of
 from bellwether.core.errors import MissingRecord, Unavailable, UnknownName
 from bellwether.core.ports import MaterialisationRow, Ports, Progress, quiet
+from bellwether.core.types import FeatureVector
 from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView, Kind, technical
 from bellwether.features.history import BAR_KEYS, as_known
+from bellwether.features.needs import Refusal
+from bellwether.pipelines.basis import refused_in, refused_vectors
 from bellwether.telemetry import MATERIALISE_SECONDS, MATERIALISED_ROWS
 
 
@@ -24,6 +28,7 @@ class MaterialiseReport:
     rows: int
     features: int
     notes: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
 
     def lines(self) -> list[str]:
         """Say it in words."""
@@ -34,7 +39,7 @@ class MaterialiseReport:
                 f"Computed {self.features} features of {len(self.symbols)} symbols over "
                 f"{self.rows:,} sessions ({self.view})."
             )
-        return [head, *self.notes]
+        return [head, *(r.words() for r in self.refused), *self.notes]
 
 
 @MATERIALISE_SECONDS.time()
@@ -53,9 +58,7 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     symbols = ports.lake.symbols()
     newest = ports.ledger.newest_materialisation(view.version)
     if newest is not None and newest.watermark >= watermark:
-        notes = _give(ports, view, watermark)
-        counts = (tuple(symbols), 0, len(view.features))
-        return MaterialiseReport(view.version, watermark, *counts, notes)
+        return _report(ports, view, watermark, symbols, 0)
     frames = []
     for done, symbol in enumerate(symbols):
         progress("Computing features", done, len(symbols))
@@ -66,14 +69,28 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     ports.ledger.record_materialisation(
         MaterialisationRow(view.version, watermark, ports.wall.now(), len(symbols), frame.height)
     )
-    counts = (tuple(symbols), frame.height, len(view.features))
-    return MaterialiseReport(view.version, watermark, *counts, _give(ports, view, watermark))
+    return _report(ports, view, watermark, symbols, frame.height)
 
 
-def _give(ports: Ports, view: FeatureView, watermark: datetime) -> tuple[str, ...]:
+def _report(
+    ports: Ports, view: FeatureView, watermark: datetime, symbols: Sequence[str], rows: int
+) -> MaterialiseReport:
+    vectors = ports.features.latest(view.version, watermark)
+    return MaterialiseReport(
+        view.version,
+        watermark,
+        tuple(symbols),
+        rows,
+        len(view.features),
+        _give(ports, vectors),
+        refused_vectors(view, vectors),
+    )
+
+
+def _give(ports: Ports, vectors: list[FeatureVector]) -> tuple[str, ...]:
     """Hand the newest vectors to the online store; servers do it later where it is away now."""
     try:
-        ports.online.put(ports.features.latest(view.version, watermark))
+        ports.online.put(vectors)
     except Unavailable as error:
         return (f"The online store does not have them yet ({error}); servers will see to it.",)
     return ()
@@ -87,6 +104,8 @@ def features_of(symbol: str, view: FeatureView, watermark: datetime, ports: Port
 
 def newest(symbol: str, ports: Ports) -> dict[str, object]:
     """Return a symbol's newest features by name; levels on the raw scale of their session.
+
+    None where its bars arrived adjusted and cannot tell it; `refused` says why.
 
     Raises
     ------
@@ -106,5 +125,11 @@ def newest(symbol: str, ports: Ports) -> dict[str, object]:
         Kind.VOLUME_LEVEL: series["volume_factor"][-1],
         Kind.MODEL: 1.0,
     }
-    values = {f.name: row[f.name] / scale[f.kind] for f in view.features}
-    return {"symbol": symbol, "session": row["session"], "last_close": row["last_close"], **values}
+    told = series["adjustment"][-1]
+    lost = {view.columns[i] for i in view.refused[told]}
+    values = {
+        f.name: None if f.name in lost else row[f.name] / scale[f.kind] for f in view.features
+    }
+    found = {"symbol": symbol, "session": row["session"], "last_close": row["last_close"], **values}
+    why = refused_in(view, {symbol: told})
+    return found | ({"refused": [r.words() for r in why]} if why else {})

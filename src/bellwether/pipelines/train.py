@@ -68,7 +68,9 @@ class TrainReport:
                 f"{self.outcome['rows']:,} decisions, {self.outcome['from']} to {self.outcome['to']}."
             )
         )
-        return [head, self.outcome["reading"], *self.outcome["own"].values(), *self.notes]
+        refused = [r["words"] for r in self.outcome.get("refused", ())]
+        own = self.outcome["own"].values()
+        return [head, self.outcome["reading"], *own, *refused, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -166,6 +168,7 @@ def _judge(
         "skill_shown": overall.shown,
         "reading": reading(table, config.model, overall),
         "releases": {m.scope: m.release_id for m in made},
+        "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
     }
     return outcome, made
 

@@ -31,7 +31,7 @@ class Actions:
     unexplained: npt.NDArray[np.bool_]
 
 
-def derive(raw: Floats, adjusted: Floats) -> Actions:
+def derive(raw: Floats, adjusted: Floats, *, splits: bool = True) -> Actions:
     """Read the actions of one symbol out of its raw and total-return adjusted closes.
 
     The day factor ``(adjusted[t] / adjusted[t-1]) / (raw[t] / raw[t-1])`` is 1 on a day without an
@@ -43,6 +43,8 @@ def derive(raw: Floats, adjusted: Floats) -> Actions:
     ----------
     raw, adjusted : ndarray of shape (n_sessions,)
         USD, in order of sessions, without NaN.
+    splits : bool
+        False where `raw` is on one share basis already, so that no factor is a split.
     """
     n = len(raw)
     split, dividend = np.ones(n), np.zeros(n)
@@ -53,7 +55,7 @@ def derive(raw: Floats, adjusted: Floats) -> Actions:
     noise = _noise(raw, exact=CENTS) + _noise(adjusted, exact=-1) + NOISE_FLOOR
     for i in np.flatnonzero(np.abs(factor - 1) > noise) + 1:
         f = float(factor[i - 1])
-        ratio = _split(f)
+        ratio = _split(f) if splits else None
         if ratio is not None:
             split[i] = ratio
         elif f > 1:

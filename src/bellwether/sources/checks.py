@@ -10,12 +10,14 @@ import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.schemas import BARS_IN, UTC_TIME, check
-from bellwether.core.types import Rejection, Remark
+from bellwether.core.types import Adjustment, Rejection, Remark
+from bellwether.sources.contradictions import contradictions
 
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "split_ratio", "dividend_usd")
 SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=]{0,15}$"
 MOST_USD, MOST_SHARES, MOST_SPLIT = 1e8, 1e15, 1000.0
+MOST_DIVIDEND = 10.0  # of the close on the ex-date, where no close before is at hand
 SLACK = 1e-9
 SWAPPED_SHARE, SWAPPED_ROWS = 0.5, 10
 SPLITS = tuple(p / q for p in range(1, 21) for q in (1, 2, 3, 4, 5, 10) if p != q)
@@ -37,7 +39,7 @@ WORDS: Mapping[str, str] = {
     "high_below_low": "high {high} is below low {low}",
     "open_or_close_outside_range": "open {open} or close {close} lies outside low {low} to high {high}",
     "bad_split": "split ratio {split_ratio} is not between 0 and 1000",
-    "bad_dividend": "dividend {dividend_usd} is negative or eats the price",
+    "bad_dividend": "dividend {dividend_usd} is negative or eats the whole price",
     "duplicate": "the same bar stands here twice; the first is kept",
     "conflicting_duplicate": "two different bars of {symbol} on {session}; neither can be trusted",
 }
@@ -54,7 +56,11 @@ class Checked:
 
 
 def accept(
-    rows: pl.DataFrame, source: str, calendar: SessionCalendar, known_until: datetime
+    rows: pl.DataFrame,
+    source: str,
+    calendar: SessionCalendar,
+    known_until: datetime,
+    adjusted: str = Adjustment.NONE,
 ) -> Checked:
     """Check parsed rows.
 
@@ -70,18 +76,23 @@ def accept(
         Sessions and their closes.
     known_until : datetime
         A session that closes later cannot be known.
+    adjusted : str
+        What the prices hold already: none, splits or total.
     """
     positions = calendar.positions(_days(rows["session"]))
     closes = calendar.closes[np.maximum(positions, 0)].astype("datetime64[us]")
     rows = rows.with_columns(closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME))
     rows = rows.with_columns(why=pl.coalesce("why", _row_reason(known_until)))
     rows = rows.with_columns(why=pl.coalesce("why", _repeat_reason(rows)))
+    if adjusted != Adjustment.TOTAL:
+        rows = rows.with_columns(why=pl.coalesce("why", _eaten_reason(rows, adjusted)))
     good = rows.filter(pl.col("why").is_null()).sort("symbol", "session")
     rejected = rows.filter(pl.col("why").is_not_null()).sort("order")
     bars = good.select(
         "symbol",
         "session",
         *NUMBERS,
+        adjustment=pl.lit(str(adjusted)),
         source=pl.lit(source),
         event_time="closed",
         knowledge_time="closed",
@@ -90,7 +101,12 @@ def accept(
     return Checked(
         check(bars, BARS_IN),
         tuple(_rejection(row, source) for row in rejected.iter_rows(named=True)),
-        (*_swapped(rows), *_gaps(good, calendar), *_jumps(good)),
+        (
+            *_swapped(rows),
+            *contradictions(good, adjusted),
+            *_gaps(good, calendar),
+            *_jumps(good),
+        ),
     )
 
 
@@ -104,6 +120,7 @@ def _row_reason(known_until: datetime) -> pl.Expr:
     prices = [pl.col(c) for c in PRICES]
     top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
     high, low = pl.col("high"), pl.col("low")
+    eaten = pl.col("close") * MOST_DIVIDEND
     rules = (
         ("bad_symbol", ~pl.col("symbol").fill_null("").str.contains(SYMBOL)),
         ("not_yet_known", pl.col("closed") > known_until),
@@ -124,10 +141,7 @@ def _row_reason(known_until: datetime) -> pl.Expr:
             (top > high * (1 + SLACK)) | (bottom < low * (1 - SLACK)),
         ),
         ("bad_split", (pl.col("split_ratio") <= 0) | (pl.col("split_ratio") > MOST_SPLIT)),
-        (
-            "bad_dividend",
-            (pl.col("dividend_usd") < 0) | (pl.col("dividend_usd") >= pl.col("close") * 10),
-        ),
+        ("bad_dividend", (pl.col("dividend_usd") < 0) | (pl.col("dividend_usd") >= eaten)),
     )
     return pl.coalesce(*(pl.when(rule).then(pl.lit(name)) for name, rule in rules))
 
@@ -152,6 +166,15 @@ def _repeat_reason(rows: pl.DataFrame) -> pl.Expr:
     )
     told = dict(judged.iter_rows())
     return pl.col("order").replace_strict(told, default=None, return_dtype=pl.String)
+
+
+def _eaten_reason(rows: pl.DataFrame, adjusted: str) -> pl.Expr:
+    """Mark dividends that leave nothing of the close before: no factor can follow from them."""
+    split = pl.col("split_ratio") if adjusted == Adjustment.NONE else pl.lit(1.0)
+    before = pl.col("close").shift(1).over("symbol") / split
+    fine = rows.filter(pl.col("why").is_null()).sort("symbol", "session")
+    told = fine.filter(pl.col("dividend_usd") >= before)["order"]
+    return pl.when(pl.col("order").is_in(told.to_list())).then(pl.lit("bad_dividend"))
 
 
 def _rejection(row: Mapping[str, object], source: str) -> Rejection:

@@ -1,4 +1,4 @@
-"""From whatever a file calls a date to the session it means."""
+"""From whatever a file calls a date or a time to the session or the instant it means."""
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,7 @@ EXCHANGE_ZONE = "America/New_York"
 DAY_US = 86_400_000_000
 _PATTERN = (
     r"^(\d{4}-?\d{2}-?\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?"
+    r"(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d+))?)?)?"
     r"\s?(Z|[+-]\d{2}:?\d{2})?$"
 )
 
@@ -46,6 +46,43 @@ def sessions(column: pl.Series, zone: str | None, calendar: SessionCalendar) -> 
     day = pl.when(label).then("day").otherwise("there")
     parts = parts.with_columns(session=day, label=label)
     return _judged(parts, calendar)
+
+
+def instants(column: pl.Series, zone: str | None) -> pl.DataFrame:
+    """Tell the instant of each value, or why there is none.
+
+    A value needs a time of day, and a zone: its own, or `zone`. A local time that a change of
+    clocks skips or repeats is refused, because nobody can say which instant it was.
+
+    Returns
+    -------
+    DataFrame
+        `at` (UTC, microseconds, null where refused) and `why` (a reason, null where accepted).
+    """
+    parts = _parts(column)
+    if column.dtype == pl.Date:
+        parts = parts.with_columns(time_us=pl.lit(None, dtype=pl.Int64))
+    local = pl.col("day").cast(pl.Datetime("us")) + pl.duration(microseconds="time_us")
+    told = local - pl.duration(microseconds="offset_us")
+    at = told.dt.replace_time_zone("UTC")
+    lost = pl.lit(value=False)
+    if zone is not None:
+        there = local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+        at = (
+            pl.when(pl.col("offset_us").is_null())
+            .then(there.dt.convert_time_zone("UTC"))
+            .otherwise(at)
+        )
+        lost = pl.col("offset_us").is_null() & there.is_null()
+    why = (
+        pl.when(pl.col("day").is_null() | pl.col("time_us").is_null())
+        .then(pl.lit("not_a_time"))
+        .when(pl.col("offset_us").is_null() & pl.lit(zone is None))
+        .then(pl.lit("no_zone"))
+        .when(lost)
+        .then(pl.lit("no_such_time"))
+    )
+    return parts.select(at=at.dt.cast_time_unit("us"), why=why)
 
 
 def _judged(parts: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFrame:
@@ -87,7 +124,7 @@ def _parts(column: pl.Series) -> pl.DataFrame:
     found = pl.DataFrame({"text": text}).select(
         pl.col("text").str.extract_groups(_PATTERN).struct.unnest()
     )
-    found.columns = ["day", "hour", "minute", "second", "zone"]
+    found.columns = ["day", "hour", "minute", "second", "fraction", "zone"]
     digits = pl.col("zone").str.replace(":", "")
     sign = pl.when(digits.str.starts_with("-")).then(-1).otherwise(1)
     minutes = digits.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(
@@ -98,10 +135,11 @@ def _parts(column: pl.Series) -> pl.DataFrame:
         + pl.col("minute").cast(pl.Int64) * 60
         + pl.col("second").cast(pl.Int64).fill_null(0)
     )
+    micros = pl.col("fraction").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
     offset = pl.when(pl.col("zone") == "Z").then(0).otherwise(sign * minutes * 60_000_000)
     return found.select(
         day=pl.col("day").str.replace_all("-", "").str.to_date("%Y%m%d", strict=False),
-        time_us=seconds * 1_000_000,
+        time_us=seconds * 1_000_000 + micros.fill_null(0),
         offset_us=offset,
     )
 

@@ -8,8 +8,9 @@ from importlib.resources import files
 import polars as pl
 
 from bellwether.core.calendar import session_calendar
-from bellwether.core.errors import UnreadableFile
+from bellwether.core.errors import InvalidRequest, UnreadableFile
 from bellwether.core.ports import SourceBatch, SourceQuery
+from bellwether.core.types import Adjustment
 from bellwether.sources.checks import accept
 from bellwether.sources.shape import asked_for, shaped
 
@@ -34,6 +35,8 @@ class SampleSource:
             location=pl.format(f"{place}:{{}}", pl.int_range(2, pl.len() + 2))
         )
         calendar = session_calendar()
+        if query.adjusted != Adjustment.NONE:
+            raise InvalidRequest("--adjusted", "the sample is as traded; leave the option out")
         rows = asked_for(shaped(table, place, None, None, calendar), query)
         done = accept(rows, self.name, calendar, known_until)
         return SourceBatch(done.bars, done.rejections, done.remarks, rows.height)

@@ -8,6 +8,7 @@ import polars as pl
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import UnreadableFile
 from bellwether.core.ports import SourceQuery
+from bellwether.core.types import Adjustment
 from bellwether.sources.actions import derive
 from bellwether.sources.checks import NUMBERS
 from bellwether.sources.dates import sessions
@@ -28,7 +29,13 @@ BLANK = ["", "null", "none", "n/a", "-"]
 NEEDED = ("date", "open", "high", "low", "close", "volume")
 
 
-def named(columns: list[str], place: str, mapping: Mapping[str, str] | None) -> dict[str, str]:
+def named(
+    columns: list[str],
+    place: str,
+    mapping: Mapping[str, str] | None,
+    known_as: Mapping[str, tuple[str, ...]] = KNOWN_AS,
+    needed: tuple[str, ...] = NEEDED,
+) -> dict[str, str]:
     """Find which of the file's columns is which of ours.
 
     Raises
@@ -38,16 +45,16 @@ def named(columns: list[str], place: str, mapping: Mapping[str, str] | None) -> 
     """
     mapping = dict(mapping or {})
     for ours, theirs in mapping.items():
-        if ours not in KNOWN_AS:
-            raise UnreadableFile(place, f"--map {ours}=...: known are {', '.join(KNOWN_AS)}")
+        if ours not in known_as:
+            raise UnreadableFile(place, f"--map {ours}=...: known are {', '.join(known_as)}")
         if theirs not in columns:
             raise UnreadableFile(place, f"has no column {theirs!r}; it has {', '.join(columns)}")
     folded = {c.strip().lower(): c for c in reversed(columns)}
-    for ours, names in KNOWN_AS.items():
+    for ours, names in known_as.items():
         hit = next((folded[n] for n in names if n in folded), None)
         if ours not in mapping and hit is not None and hit not in mapping.values():
             mapping[ours] = hit
-    missing = [c for c in NEEDED if c not in mapping]
+    missing = [c for c in needed if c not in mapping]
     if missing:
         raise UnreadableFile(
             place,
@@ -64,17 +71,17 @@ def shaped(
     zone: str | None,
     calendar: SessionCalendar,
     symbol: str | None = None,
+    adjusted: str = Adjustment.NONE,
 ) -> pl.DataFrame:
     """Parse a found table into the rows that `checks.accept` takes.
 
     `table` has the file's columns, `location`, and may have `why` for rows that are already lost.
+    Splits and dividends that the file does not tell are read out of an adjusted close.
     """
     meta = ("location", "why")
     names = named([c for c in table.columns if c not in meta], place, mapping)
     parsed = sessions(table[names["date"]], zone, calendar)
-    values = {
-        ours: _number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names
-    }
+    values = {ours: number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names}
     who = table[names["symbol"]] if "symbol" in names else pl.Series([symbol] * table.height)
     blank = pl.Series([None] * table.height, dtype=pl.Float64)
     lost = table["why"] if "why" in table.columns else blank.cast(pl.String)
@@ -92,12 +99,14 @@ def shaped(
             "order": np.arange(table.height),
         }
     )
-    acted = "split_ratio" in names or "dividend_usd" in names
+    told = "split_ratio" in names or "dividend_usd" in names
     happened = pl.when(pl.col("split_ratio") != 0).then("split_ratio")
     rows = rows.with_columns(
         split_ratio=happened.fill_null(1.0), dividend_usd=pl.col("dividend_usd").fill_null(0.0)
     )
-    return rows if acted or "adj_close" not in names else _acted(rows)
+    if told or "adj_close" not in names or adjusted == Adjustment.TOTAL:
+        return rows
+    return _acted(rows, splits=adjusted == Adjustment.NONE)
 
 
 def _told_number(
@@ -111,7 +120,7 @@ def _told_number(
     return fine
 
 
-def _number(column: pl.Series) -> pl.Series:
+def number(column: pl.Series) -> pl.Series:
     """Parse numbers; what is no finite number becomes null."""
     if column.dtype == pl.String:
         column = column.str.strip_chars()
@@ -119,13 +128,14 @@ def _number(column: pl.Series) -> pl.Series:
     return number.set(~number.is_finite().fill_null(value=False), None)
 
 
-def _acted(rows: pl.DataFrame) -> pl.DataFrame:
+def _acted(rows: pl.DataFrame, *, splits: bool) -> pl.DataFrame:
     """Fill splits and dividends from the adjusted close, symbol by symbol."""
     usable = pl.col("why").is_null() & (pl.col("close") > 0) & (pl.col("adj_close") > 0)
     found = []
     for _, bars in rows.filter(usable).group_by("symbol", maintain_order=True):
         ordered = bars.sort("session").unique("session", keep="first", maintain_order=True)
-        acts = derive(ordered["close"].to_numpy(), ordered["adj_close"].to_numpy())
+        closes = (ordered["close"].to_numpy(), ordered["adj_close"].to_numpy())
+        acts = derive(*closes, splits=splits)
         found.append(
             ordered.select(
                 "order",

@@ -1,0 +1,90 @@
+"""What of a telling is new: rows that were not there, and rows that say something else."""
+
+from datetime import datetime
+
+import polars as pl
+
+from bellwether.core.schemas import UTC_TIME
+from bellwether.lake.tables import ACTED, ACTIONS, BARS, TOLD_BY, FactTable
+
+NEUTRAL = {"split": 1.0, "dividend": 0.0}
+KINDS = {"split_ratio": "split", "dividend_usd": "dividend"}
+
+
+def newest(rows: pl.DataFrame, table: FactTable) -> pl.DataFrame:
+    """Return the newest revision of each fact."""
+    if rows["revision"].max() in {None, 0}:
+        return rows
+    return rows.sort("revision").unique(list(table.keys), keep="last", maintain_order=True)
+
+
+def fresh(told: pl.DataFrame, known: pl.DataFrame, table: FactTable, now: datetime) -> pl.DataFrame:
+    """Return what of `told` is new or changed, as revisions.
+
+    Parameters
+    ----------
+    told : DataFrame
+        Keys, told columns and TOLD_BY.
+    known : DataFrame
+        All visible rows that may have the same keys.
+    now : datetime
+        When a change that does not say when it was known becomes known.
+
+    Returns
+    -------
+    DataFrame
+        `told` with `revision`; a revision is never known before the row that it corrects.
+    """
+    first = told.with_columns(revision=pl.lit(0, dtype=pl.Int32))
+    if known.height == 0:
+        return first
+    was = {c: f"was_{c}" for c in (*table.told, "revision", "knowledge_time")}
+    before = newest(known, table).select(*table.keys, *was).rename(was)
+    joined = first.join(before, on=list(table.keys), how="left", maintain_order="left")
+    new = pl.col("was_revision").is_null()
+    changed = pl.any_horizontal(*(pl.col(c).ne_missing(pl.col(was[c])) for c in table.told))
+    stated = pl.col("knowledge_basis") == "stated"
+    learned = pl.when(stated).then("knowledge_time").otherwise(pl.lit(now).cast(UTC_TIME))
+    return (
+        joined.filter(new | changed)
+        .with_columns(
+            revision=(pl.col("was_revision").fill_null(-1) + 1).cast(pl.Int32),
+            knowledge_time=pl.when(new)
+            .then("knowledge_time")
+            .otherwise(pl.max_horizontal(learned, "was_knowledge_time")),
+            knowledge_basis=pl.when(new | stated)
+            .then("knowledge_basis")
+            .otherwise(pl.lit("revised")),
+        )
+        .select(first.columns)
+    )
+
+
+def told_actions(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return the splits and dividends that bars (schema BARS_IN) tell, as actions."""
+    parts = [
+        bars.filter(pl.col(column) != NEUTRAL[kind]).select(
+            "symbol", "session", pl.lit(kind).alias("kind"), pl.col(column).alias("value"), *TOLD_BY
+        )
+        for column, kind in KINDS.items()
+    ]
+    return pl.concat(parts)
+
+
+def taken_back(bars: pl.DataFrame, told: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return neutral actions for those that the source of `bars` told before and tells no more."""
+    standing = newest(known, ACTIONS).filter(
+        pl.col("value") != pl.col("kind").replace_strict(NEUTRAL, return_dtype=pl.Float64)
+    )
+    if standing.height == 0:
+        return told.clear()
+    again = bars.select("symbol", "session", *TOLD_BY)
+    gone = standing.select(*ACTIONS.keys).join(told, on=list(ACTIONS.keys), how="anti")
+    back = gone.join(again, on=list(BARS.keys), how="inner", maintain_order="left")
+    neutral = pl.col("kind").replace_strict(NEUTRAL, return_dtype=pl.Float64)
+    return back.with_columns(value=neutral).select(told.columns)
+
+
+def without_actions(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return what the table of bars keeps."""
+    return bars.drop(ACTED)

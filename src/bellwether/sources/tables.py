@@ -1,0 +1,145 @@
+"""Tables as people have them: CSV or Parquet, read without losing the place of a row."""
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import polars as pl
+
+from bellwether.core.errors import InvalidRequest, UnreadableFile
+from bellwether.core.ports import SourceQuery
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+META = ("location", "why")
+
+
+def tables(query: SourceQuery) -> Iterator[tuple[Path, pl.DataFrame]]:
+    """Read the file or every file of the folder at `query.path`.
+
+    A table has the file's columns, `location` and, if it was text, `why` (`malformed_row` where a
+    row has another number of fields than the header, else null).
+
+    Raises
+    ------
+    InvalidRequest
+        If no path is given, or the zone is none.
+    UnreadableFile
+        If a file cannot be read at all.
+    """
+    if query.path is None:
+        raise InvalidRequest("--path", "say which file or folder to read")
+    _check_zone(query.zone)
+    for path in _found(Path(query.path)):
+        yield path, _parquet(path) if path.suffix == ".parquet" else _csv(path)
+
+
+def quoted(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """Keep the words of rows that could not be parsed, for whoever has to find the fault."""
+    unread = pl.col("why").is_not_null() | ~pl.col("told_number")
+    lost = rows.select(unread).to_series()
+    words = table.drop("location", "why", strict=False).filter(lost)
+    text = pl.struct(pl.all().cast(pl.String, strict=False)).struct.json_encode()
+    told = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    if words.height:
+        told = told.scatter(lost.arg_true(), words.select(text).to_series())
+    return rows.with_columns(told=told)
+
+
+def _check_zone(zone: str | None) -> None:
+    try:
+        _ = None if zone is None else ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidRequest("--zone", f"{zone!r} is no time zone; try America/New_York") from error
+
+
+def _found(path: Path) -> list[Path]:
+    if path.is_dir():
+        inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(SUFFIXES))
+        if not inside:
+            raise UnreadableFile(str(path), f"the folder holds no file ending in {SUFFIXES}")
+        return inside
+    if not path.exists():
+        raise UnreadableFile(str(path), "there is no such file or folder")
+    if not path.name.lower().endswith(SUFFIXES):
+        raise UnreadableFile(str(path), f"only files ending in {', '.join(SUFFIXES)} are read")
+    return [path]
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UnreadableFile(path.name, f"no readable Parquet ({error})") from error
+    if table.height == 0:
+        raise UnreadableFile(path.name, "the file has no rows")
+    row = pl.int_range(1, pl.len() + 1)
+    return table.drop("why", strict=False).with_columns(
+        location=pl.format(path.name + ":row {}", row)
+    )
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    text = io.StringIO(_decoded(path), newline="")
+    reader = csv.reader(text)
+    header = _header(reader, path)
+    width = len(header)
+    cells: list[list[str]] = [[] for _ in header]
+    places: list[str] = []
+    lost: list[str | None] = []
+    for row in _rows(reader, path):
+        fits = len(row) == width
+        for column, cell in zip(cells, row if fits else (row + [""] * width)[:width], strict=True):
+            column.append(cell)
+        places.append(f"{path.name}:{reader.line_num}")
+        lost.append(None if fits else "malformed_row")
+    if not places:
+        raise UnreadableFile(path.name, "there is a header and no row below it")
+    data = {
+        name: pl.Series(column, dtype=pl.String) for name, column in zip(header, cells, strict=True)
+    }
+    return pl.DataFrame(data).with_columns(
+        location=pl.Series(places), why=pl.Series(lost, dtype=pl.String)
+    )
+
+
+def _decoded(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFile(path.name, str(error)) from error
+    try:
+        return content.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UnreadableFile(path.name, "is not UTF-8 text", line) from error
+
+
+def _header(reader: Any, path: Path) -> list[str]:
+    header = next((row for row in _rows(reader, path) if row), None)
+    if header is None:
+        raise UnreadableFile(path.name, "the file is empty")
+    names = [name.strip() for name in header]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise UnreadableFile(path.name, f"two columns are called {twice[0]!r}", reader.line_num)
+    return names
+
+
+def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UnreadableFile(path.name, str(error), reader.line_num) from error
+        if any(cell.strip() for cell in row):
+            yield row
