@@ -205,7 +205,7 @@ def test_where_no_release_answers_the_step_fails_and_says_what_to_do(wired: Wire
         ({"session": "2013-02-24"}, InvalidRequest, "not a session"),
         ({"session": "yesterday"}, InvalidRequest, "no date"),
         ({"session": 20130225}, InvalidRequest, "session"),
-        ({"source": "nowhere"}, UnknownName, "Known: files, sample"),
+        ({"source": "nowhere"}, UnknownName, "Known: .*files.*sample"),
         ({"symbols": "AAPL"}, InvalidRequest, "symbols: a list"),
         ({"path": None}, InvalidRequest, "path"),
     ],
