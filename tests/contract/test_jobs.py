@@ -1,6 +1,8 @@
 """Every keeper of jobs keeps the one contract."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -409,3 +411,13 @@ def test_the_file_is_written_ahead(tmp_path: Path) -> None:
         mode = connection.execute("PRAGMA journal_mode").fetchone()
     connection.close()
     assert mode == ("wal",)
+
+
+def test_the_library_is_loaded_only_where_jobs_are_asked_for() -> None:
+    """It takes long: neither `--help` nor a server's start may wait for it."""
+    code = (
+        "import sys, bellwether.bootstrap, bellwether.cli.main, bellwether.api.app;"
+        "sys.exit('dbos' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
