@@ -15,6 +15,7 @@ from bellwether.core.ports import (
     IngestionRow,
     LakeBatch,
     MaterialisationRow,
+    QualityRow,
     ReleaseRow,
     RunRow,
 )
@@ -268,6 +269,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._ingestions: list[IngestionRow] = []
         self._materialisations: list[MaterialisationRow] = []
+        self._quality: list[QualityRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
 
@@ -289,6 +291,19 @@ class MemoryLedger:
         """Return the build of `view` with the newest watermark."""
         mine = [row for row in self._materialisations if row.view == view]
         return max(mine, key=lambda row: row.watermark, default=None)
+
+    def record_quality(self, row: QualityRow) -> None:
+        """Keep one inspection."""
+        self._quality.append(row)
+
+    def quality_reports(self, ingestion_id: str | None = None) -> list[QualityRow]:
+        """List inspections, oldest first; all, or those that followed one ingestion."""
+        mine = [r for r in self._quality if ingestion_id in (None, r.ingestion_id)]
+        return sorted(mine, key=lambda row: (row.created_at, row.report_id))
+
+    def newest_quality(self) -> QualityRow | None:
+        """Return the newest inspection."""
+        return next(reversed(self.quality_reports()), None)
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases together."""

@@ -72,6 +72,8 @@ class Settings(BaseModel):
     """Secret of that key."""
     mlflow_uri: str = ""
     """MLflow tracking address; empty means SQLite in `home`."""
+    quality_bar: float = Field(0.98, ge=0, le=1)
+    """Share of sessions without fault that each symbol and all together need to be trained on."""
     workers: int = Field(2, ge=1)
     """Processes for training."""
     schedule_source: str = "sample"

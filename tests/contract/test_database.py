@@ -18,6 +18,7 @@ from bellwether.core.ports import (
     IngestionRow,
     Ledger,
     MaterialisationRow,
+    QualityRow,
     ReleaseRow,
     RunRow,
 )
@@ -234,6 +235,32 @@ def test_the_same_materialisation_is_kept_once(ledger: Ledger) -> None:
 
     assert ledger.newest_materialisation("v@1") == new
     assert ledger.newest_materialisation("v@3") is None
+
+
+def test_inspections_come_back_in_order(ledger: Ledger) -> None:
+    old = QualityRow("q1", "i1", NOW, NOW, "passed", '{"é": [1.5, null]}')
+    new = replace(old, report_id="q0", created_at=NOW + timedelta(1), verdict="refused")
+    alone = replace(old, report_id="q2", ingestion_id=None, created_at=NOW - timedelta(1))
+    assert ledger.newest_quality() is None
+
+    for row in (new, old, alone):
+        ledger.record_quality(row)
+
+    assert ledger.quality_reports() == [alone, old, new]
+    assert ledger.quality_reports("i1") == [old, new]
+    assert ledger.quality_reports("i2") == []
+    assert ledger.newest_quality() == new
+
+
+def test_an_inspection_is_kept_once(engine: sa.Engine) -> None:
+    ledger = SqlLedger(engine)
+    row = QualityRow("q1", None, NOW, NOW, "passed", "{}")
+    ledger.record_quality(row)
+
+    with pytest.raises(StorageError):
+        ledger.record_quality(row)
+
+    assert ledger.quality_reports() == [row]
 
 
 def test_a_run_and_its_releases_come_back_together(ledger: Ledger) -> None:

@@ -64,6 +64,8 @@ def test_a_session_is_predicted_from_what_was_known_at_its_close(wired: Wired) -
 
     assert told["ingest"]["added"] == 2
     assert told["check"]["without_a_bar"] == []
+    assert told["check"]["severities"] == {"fault": 0, "suspect": 0, "note": 0}
+    assert "2 bars" in told["check"]["quality"]
     assert told["predict"] == {
         "stored": 2,
         "there_already": 0,

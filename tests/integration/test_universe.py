@@ -15,7 +15,7 @@ from bellwether.cli.main import app
 from bellwether.core.clock import FixedClock
 from bellwether.core.errors import InvalidRequest, UnknownName
 from bellwether.core.ports import Ports, SourceQuery
-from bellwether.pipelines import coverage
+from bellwether.pipelines import coverage, train
 from bellwether.pipelines.ingest import IngestConfig, IngestReport, run
 from bellwether.settings import Settings
 
@@ -216,3 +216,24 @@ def test_the_commands(tmp_path: Path) -> None:
     assert told("universe", "coverage", "nyse")[0] == 2
     assert "Known: sp500" in told("universe", "members", "nyse", "--on", "2012-01-09")[1]
     assert told("universe", "members", "sp500", "--on", "2050-01-03")[0] == 2
+
+
+def test_training_counts_a_name_only_while_it_was_known_to_be_a_member(
+    ports: Ports, tmp_path: Path
+) -> None:
+    run(IngestConfig("sample", SourceQuery(symbols=("AAPL", "IBM", "MSFT"))), ports)
+    spells = "ticker,start_date,last\nAAPL,2000-01-03,2008-12-31\nMSFT,2000-01-03,\n"
+    ingest(ports, tmp_path, spells + "ZZZ,2000-01-03,\n")
+    asked = train.TrainConfig(
+        universe="u", model="linear", against=(), each=False, test_sessions=1000
+    )
+
+    report = train.run(asked, ports)
+
+    by_symbol = report.outcome["by_symbol"]
+    assert sorted(by_symbol) == ["AAPL", "MSFT"]
+    assert by_symbol["AAPL"]["linear"]["n"] < by_symbol["MSFT"]["linear"]["n"]
+    assert report.outcome["survivorship"].startswith("Of 3 names")
+    assert report.outcome["survivorship"] in report.lines()
+    with pytest.raises(UnknownName, match="nobody"):
+        train.run(replace(asked, universe="nobody"), ports)

@@ -17,6 +17,7 @@ from bellwether.evaluation.survivorship import (
     coverage,
     member_sessions,
     members,
+    of_members,
     spells_known,
     survivorship_note,
 )
@@ -56,6 +57,30 @@ def universe(spans: list[Span], source: str = "universe") -> pl.DataFrame:
     dtypes = dict.fromkeys(UNIVERSE.columns, pl.String) | dict.fromkeys(times, UTC_TIME)
     dtypes |= {"first": pl.Date, "last": pl.Date, "revision": pl.Int32}
     return pl.DataFrame(rows, schema={**dtypes, "delisting_return": pl.Float64})
+
+
+@given(SPELLS, st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 118)), max_size=12))
+def test_decisions_are_kept_on_names_that_were_known_to_be_members(
+    spans: list[Span], asked: list[tuple[str, int]]
+) -> None:
+    told = universe(spans)
+    rows = pl.DataFrame(
+        {
+            "symbol": [s for s, _ in asked],
+            "session": [DAYS[i] for _, i in asked],
+            "decision_at": [noon(DAYS[i]) + timedelta(hours=9) for _, i in asked],
+        },
+        schema={"symbol": pl.String, "session": pl.Date, "decision_at": UTC_TIME},
+    )
+
+    kept = of_members(rows, told, "u")
+
+    expected = [
+        row
+        for row in rows.iter_rows(named=True)
+        if row["symbol"] in members(told, "u", row["decision_at"], row["session"])
+    ]
+    assert kept.rows(named=True) == expected
 
 
 @given(SPELLS, st.integers(0, 119), st.integers(0, 119))

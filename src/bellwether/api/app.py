@@ -20,6 +20,7 @@ from bellwether.api.problems import FieldProblem, Problem, ProblemResponse
 from bellwether.api.schemas import checked_id, checked_symbol
 from bellwether.core.errors import BellwetherError
 from bellwether.core.types import WAITING
+from bellwether.reports.markup import text_of
 from bellwether.telemetry import METRICS_MEDIA_TYPE, metrics_text, set_build_info
 
 MAX_DAYS = 5_000
@@ -199,9 +200,10 @@ def _add_pages(rest: FastAPI, service: Service) -> None:
 
 def _static_files() -> dict[str, Response]:
     folder = resources.files("bellwether.api") / "static"
+    before = {"app.css": text_of("bellwether.reports", "static/base.css").encode()}
     return {
         file.name: Response(
-            file.read_bytes(),
+            before.get(file.name, b"") + file.read_bytes(),
             headers={"cache-control": "no-cache"},
             media_type=STATIC_TYPES["." + file.name.rpartition(".")[2]],
         )

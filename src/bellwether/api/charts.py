@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bellwether.api.markup import Html, fill
+from bellwether.reports.markup import Html, fill
 
 WIDTH = 240.0
 SPARK_HEIGHT = 52.0

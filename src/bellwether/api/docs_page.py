@@ -5,8 +5,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bellwether.api.markup import Html, fill, joined, page
+from bellwether.api.markup import page
 from bellwether.api.problems import KINDS
+from bellwether.reports.markup import Html, fill, joined
 
 Node = Mapping[str, Any]
 

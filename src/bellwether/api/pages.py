@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from bellwether.api import charts
-from bellwether.api.markup import Html, fill, joined, page
+from bellwether.api.markup import page
+from bellwether.reports.markup import Html, fill, joined
+from bellwether.reports.words import DASH, count, number, percent
 
 Overview = Mapping[str, Any]
 
 _SAMPLE_ENDS = re.compile(r"sample_data_ends_(?P<day>[\d-]+)")
-_DASH = "\N{EN DASH}"
-_MINUS = "\N{MINUS SIGN}"
 _SHORT_ID = 12
 _YEAR = len("2026-")
 
@@ -49,28 +49,6 @@ def in_words(reason: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> str:
-    """Write a fraction as a percentage with a true minus sign; a dash for None."""
-    if value is None:
-        return _DASH
-    text = f"{value * 100:.{digits}f}%"
-    if text.strip("-0.%") == "":
-        return text.lstrip("-")
-    return text.replace("-", _MINUS) if value < 0 or not signed else f"+{text}"
-
-
-def number(value: float | None, digits: int) -> str:
-    """Write a number with a true minus sign; a dash for None."""
-    if value is None:
-        return _DASH
-    return f"{value:,.{digits}f}".replace("-", _MINUS)
-
-
-def count(value: int | None) -> str:
-    """Write a whole number; a dash for None."""
-    return _DASH if value is None else f"{value:,}"
-
-
 _UNSCORED: Overview = {
     "directional_accuracy": None,
     "ci_low": None,
@@ -96,7 +74,7 @@ def _badge(reason: str) -> Html:
 
 def _instant(text: str | None) -> str:
     if not text:
-        return _DASH
+        return DASH
     try:
         return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
     except ValueError:
@@ -130,7 +108,7 @@ def _card(symbol: Overview, domain: tuple[float, float]) -> Html:
         "card.html",
         symbol=symbol["symbol"],
         close=number(symbol["last_close"], 2),
-        session=symbol["last_session"] or _DASH,
+        session=symbol["last_session"] or DASH,
         sparkline=charts.sparkline(history["sessions"], history["close"]),
         tone="yes" if skill["shown"] else "no",
         claim="Skill shown" if skill["shown"] else "No skill shown",
@@ -211,7 +189,7 @@ def _range(row: Overview) -> Html:
     if row["ci_low"] is None or row["ci_high"] is None:
         return Html("")
     low, high = percent(row["ci_low"]), percent(row["ci_high"])
-    return fill(' <span class="ci">$low$dash$high</span>', low=low, dash=_DASH, high=high)
+    return fill(' <span class="ci">$low$dash$high</span>', low=low, dash=DASH, high=high)
 
 
 def _recent(row: Overview) -> Html:

@@ -7,37 +7,36 @@ from typing import Annotated
 
 import typer
 
-from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, tell
+from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
 
 app = typer.Typer()
 lake = typer.Typer(no_args_is_help=True)
 features = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Source = Annotated[
+    str, typer.Argument(help="sample, or with --path files, universe, actions or quotes.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")
+]
+Label = Annotated[str | None, typer.Option("--as", help="Keep the bars under this source's name.")]
+Adjusted = Annotated[str, typer.Option(help="What prices hold already: none, splits or total.")]
+Name = Annotated[str | None, typer.Option(help="Name of the universe; else the file's own name.")]
 
 
 @app.command()
 def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
-    source: Annotated[
-        str, typer.Argument(help="sample, or with --path files, universe, actions or quotes.")
-    ] = "sample",
+    source: Source = "sample",
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
     path: Annotated[Path | None, typer.Option(help="A CSV or Parquet file, or a folder.")] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])] = None,
-    columns: Annotated[
-        list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")
-    ] = None,
+    columns: Columns = None,
     zone: Annotated[str | None, typer.Option(help="Zone of times written without one.")] = None,
-    label: Annotated[
-        str | None, typer.Option("--as", help="Keep the bars under this source's name.")
-    ] = None,
-    adjusted: Annotated[
-        str, typer.Option(help="What prices hold already: none, splits or total.")
-    ] = "none",
-    name: Annotated[
-        str | None, typer.Option(help="Name of the universe; else the file's own name.")
-    ] = None,
+    label: Label = None,
+    adjusted: Adjusted = "none",
+    name: Name = None,
     as_json: Json = False,
 ) -> None:
     """Bring facts into the lake; what breaks a rule goes to quarantine, with its line.
@@ -61,7 +60,8 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
             name=name,
         )
         with ports() as wired, progress_bar(silent=as_json) as progress:
-            report = use.run(use.IngestConfig(source, query), wired.ports, progress)
+            config = use.IngestConfig(source, query, settings().quality_bar)
+            report = use.run(config, wired.ports, progress)
         if as_json:
             tell(asdict(report))
         else:

@@ -89,12 +89,15 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         BellwetherError,
         ConfigError,
         InputError,
+        QualityTooLow,
     )
 
     try:
         yield
     except (InputError, ConfigError) as error:
         fail(error, WRONG_USE, as_json=as_json)
+    except QualityTooLow as error:
+        fail(error, REFUSED, as_json=as_json)
     except BellwetherError as error:
         fail(error, FAILED, as_json=as_json)
 

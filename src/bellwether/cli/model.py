@@ -11,35 +11,54 @@ from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, setting
 app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Model to release: lightgbm, xgboost, random_forest, hist_gradient_boosting, "
+        "linear or a baseline."
+    ),
+]
+Against = Annotated[
+    str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
+]
+Each = Annotated[bool, typer.Option(help="Judge a model of its own for every symbol too.")]
+Universe = Annotated[
+    str | None, typer.Option(help="Only names while they were members of this universe.")
+]
+Ignore = Annotated[
+    bool,
+    typer.Option("--ignore-quality", help="Train below the quality bar too; answers say so."),
+]
+Winsorise = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
+]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="Model to release: lightgbm, xgboost, random_forest, hist_gradient_boosting, "
-            "linear or a baseline."
-        ),
-    ] = "lightgbm",
-    against: Annotated[
-        str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
-    ] = "linear",
+    model: Model = "lightgbm",
+    against: Against = "linear",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
-    each: Annotated[
-        bool, typer.Option(help="Judge a model of its own for every symbol too.")
-    ] = True,
+    each: Each = True,
+    universe: Universe = None,
+    ignore_quality: Ignore = False,
+    winsorise: Winsorise = None,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
+
+    Exit code 3 where the bars are below the quality bar (`bellwether quality` shows them).
 
     Example: bellwether train --model linear --horizon 5
     """
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
+
+        chosen = settings()
 
         config = use.TrainConfig(
             symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
@@ -48,7 +67,11 @@ def train(
             horizon_sessions=horizon,
             seed=seed,
             each=each,
-            workers=settings().workers,
+            workers=chosen.workers,
+            quality_bar=chosen.quality_bar,
+            ignore_quality=ignore_quality,
+            winsorise=winsorise,
+            universe=universe,
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

@@ -70,12 +70,13 @@ def demo(
         chosen = settings(host=host, port=port)
         with ports(host=host, port=port) as wired, progress_bar(silent=False) as progress:
             say("1/3 Data: five stocks, 2000 to 2013, from an installed sample.")
-            config = ingest.IngestConfig("sample", SourceQuery())
+            config = ingest.IngestConfig("sample", SourceQuery(), chosen.quality_bar)
             _lines(ingest.run(config, wired.ports, progress).lines())
             say("2/3 Features.")
             _lines(materialize.run(wired.ports, progress).lines())
             say("3/3 Models, each judged only on what came after its training.")
-            found = train.run(train.TrainConfig(workers=chosen.workers), wired.ports, progress)
+            asked = train.TrainConfig(workers=chosen.workers, quality_bar=chosen.quality_bar)
+            found = train.run(asked, wired.ports, progress)
             _lines(found.lines())
             print_table(found.outcome["table"])
         if not once and chosen.server_workers > 1:

@@ -11,6 +11,7 @@
     - SchemaViolation          a frame that does not fit its schema at a door
     - InsufficientHistory      too few sessions for what was asked
     - NothingTold              a source that has nothing for a session yet
+    - QualityTooLow            too many faulty bars for what was asked
   x ArtifactError              a release that cannot be trusted
     - TamperedArtifact         bytes that differ from their recorded hash
     - UnloadableArtifact       bytes that cannot be used by this version
@@ -115,6 +116,20 @@ class NothingTold(DataError):
         self.source = source
         self.session = session
         super().__init__(f"{source} tells no bar of the session {session}.")
+
+
+class QualityTooLow(DataError):
+    """Too many faulty bars for what was asked; names what fails, what would pass, and the override."""
+
+    def __init__(self, failing: Sequence[str], passes: str, override: str) -> None:
+        self.failing = tuple(failing)
+        self.passes = passes
+        self.override = override
+        listed = "; ".join(self.failing[:6])
+        more = f"; and {len(self.failing) - 6} more" if len(self.failing) > 6 else ""  # noqa: PLR2004
+        super().__init__(
+            f"The data is below the quality bar: {listed}{more}. It passes when {passes}. {override}"
+        )
 
 
 class ArtifactError(BellwetherError):

@@ -447,6 +447,21 @@ class ReleaseRow:
     symbols: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class QualityRow:
+    """One inspection of the lake's bars; `ingestion_id` names the ingestion it followed.
+
+    `verdict` is `passed` or `refused`, `summary` is JSON.
+    """
+
+    report_id: str
+    ingestion_id: str | None
+    created_at: datetime
+    watermark: datetime
+    verdict: str
+    summary: str
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -464,6 +479,18 @@ class Ledger(Protocol):
 
     def newest_materialisation(self, view: str) -> MaterialisationRow | None:
         """Return the build of `view` with the newest watermark."""
+        ...
+
+    def record_quality(self, row: QualityRow) -> None:
+        """Keep one inspection."""
+        ...
+
+    def quality_reports(self, ingestion_id: str | None = None) -> list[QualityRow]:
+        """List inspections, oldest first; all, or those that followed one ingestion."""
+        ...
+
+    def newest_quality(self) -> QualityRow | None:
+        """Return the newest inspection."""
         ...
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:

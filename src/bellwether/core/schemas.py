@@ -202,6 +202,47 @@ LABELS = pa.DataFrameSchema(
 """Log return from the open after the decision to the open h sessions later; null where unknown."""
 
 
+FLAG_SEVERITIES = ("fault", "suspect", "note")
+FLAG_KINDS = (
+    "missing_session",
+    "stale_repeat",
+    "decimal_slip",
+    "coarse_rounding",
+    "unexplained_jump",
+    "missed_split",
+    "misdated_split",
+    "bad_dividend",
+    "zero_volume",
+    "inflated_volume",
+    "ticker_reuse",
+    "source_disagreement",
+    "outlier",
+    "ohlc_contradiction",
+    "out_of_hours",
+)
+
+FLAGS = pa.DataFrameSchema(
+    {
+        "symbol": pa.Column(pl.String),
+        "session": pa.Column(pl.Date),
+        "kind": pa.Column(pl.String, pa.Check.isin(FLAG_KINDS)),
+        "field": pa.Column(pl.String),
+        "severity": pa.Column(pl.String, pa.Check.isin(FLAG_SEVERITIES)),
+        "score": pa.Column(pl.Float64, _NOT_NEGATIVE),
+        "detail": pa.Column(pl.String),
+    },
+    strict=True,
+    name="flags",
+    unique=["symbol", "session", "kind", "field"],
+)
+"""What was found in bars, one row a finding; `session` is the day whose data are meant.
+
+`field` is the column, or "" for the whole bar. `severity`: a "fault" is believed wrong, a "suspect"
+is wrong more likely than not, a "note" is true and worth knowing (a real extreme, a halt).
+`score` is the robust size of the evidence, larger is worse; scores of two kinds do not compare.
+"""
+
+
 def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
     """Return `frame` with the schema's column order, or raise SchemaViolation naming what broke."""
     try:
@@ -216,15 +257,15 @@ def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
 
 def in_order(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Sort by `keys`; rows that are in order, the usual case, are only looked at."""
-    return frame if _rising(frame, keys) else frame.sort(keys, maintain_order=True)
+    return frame if rising(frame, keys) else frame.sort(keys, maintain_order=True)
 
 
 def _once(frame: pl.DataFrame, keys: list[str]) -> bool:
     """Tell whether no row repeats the keys of another."""
-    return _rising(frame, keys) or not frame.select(keys).is_duplicated().any()
+    return rising(frame, keys) or not frame.select(keys).is_duplicated().any()
 
 
-def _rising(frame: pl.DataFrame, keys: list[str]) -> bool:
+def rising(frame: pl.DataFrame, keys: list[str]) -> bool:
     """Tell whether each row lies strictly after the one before it."""
     after, same = pl.lit(value=False), pl.lit(value=True)
     for key in keys:

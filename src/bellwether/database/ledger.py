@@ -8,7 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from bellwether.core.ports import IngestionRow, MaterialisationRow, ReleaseRow, RunRow
+from bellwether.core.ports import (
+    IngestionRow,
+    MaterialisationRow,
+    QualityRow,
+    ReleaseRow,
+    RunRow,
+)
 from bellwether.database import tables
 from bellwether.database.engine import fault
 
@@ -44,6 +50,25 @@ class SqlLedger:
         query = sa.select(t).where(t.c.view == view).order_by(t.c.watermark.desc()).limit(1)
         rows = self._read(query)
         return MaterialisationRow(**rows[0]) if rows else None
+
+    def record_quality(self, row: QualityRow) -> None:
+        """Keep one inspection."""
+        self._write(sa.insert(tables.quality_reports).values(**asdict(row)))
+
+    def quality_reports(self, ingestion_id: str | None = None) -> list[QualityRow]:
+        """List inspections, oldest first; all, or those that followed one ingestion."""
+        t = tables.quality_reports
+        query = sa.select(t).order_by(t.c.created_at, t.c.report_id)
+        if ingestion_id is not None:
+            query = query.where(t.c.ingestion_id == ingestion_id)
+        return [QualityRow(**row) for row in self._read(query)]
+
+    def newest_quality(self) -> QualityRow | None:
+        """Return the newest inspection."""
+        t = tables.quality_reports
+        query = sa.select(t).order_by(t.c.created_at.desc(), t.c.report_id.desc()).limit(1)
+        rows = self._read(query)
+        return QualityRow(**rows[0]) if rows else None
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases in one transaction."""

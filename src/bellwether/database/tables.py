@@ -60,6 +60,17 @@ materialisations = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
 )
 
+quality_reports = sa.Table(
+    "quality_reports",
+    metadata,
+    sa.Column("report_id", sa.String(36), primary_key=True),
+    sa.Column("ingestion_id", sa.String(36), index=True),
+    sa.Column("created_at", UtcMicros, nullable=False, index=True),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+)
+
 runs = sa.Table(
     "runs",
     metadata,

@@ -85,6 +85,38 @@ def members(universe: pl.DataFrame, name: str, at: datetime, session: date) -> l
     return spells.filter(inside)["symbol"].unique().sort().to_list()
 
 
+def of_members(rows: pl.DataFrame, universe: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Keep the decisions on names that were members as far as was known when they were made.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        symbol, session and `decision_at`, in any order.
+    universe : DataFrame
+        Every revision (schema UNIVERSE).
+    name : str
+        Which universe.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `rows`, in their order.
+    """
+    mine = universe.filter(pl.col("universe") == name).sort(*KEYS, "source", "revision")
+    until = pl.col("knowledge_time").shift(-1).over(*KEYS, "source")
+    spells = mine.select("symbol", "first", "last", "knowledge_time", replaced_at=until)
+    numbered = rows.with_row_index("_row")
+    pairs = numbered.select("_row", "symbol", "session", "decision_at").join(spells, on="symbol")
+    inside = (pl.col("first") <= pl.col("session")) & (
+        pl.col("last").is_null() | (pl.col("last") >= pl.col("session"))
+    )
+    known = (pl.col("knowledge_time") <= pl.col("decision_at")) & (
+        pl.col("replaced_at").is_null() | (pl.col("replaced_at") > pl.col("decision_at"))
+    )
+    kept = pairs.filter(inside & known).select("_row").unique()
+    return numbered.join(kept, on="_row", how="semi", maintain_order="left").drop("_row")
+
+
 def member_sessions(
     spells: pl.DataFrame, sessions: Sequence[date] | npt.NDArray[np.datetime64]
 ) -> pl.DataFrame:

@@ -1,10 +1,19 @@
 """Puts what the platform's own record says into gauges, whichever process did the work."""
 
+import json
 from contextlib import suppress
 
 from bellwether.core.errors import StorageError
 from bellwether.core.ports import Ports
-from bellwether.telemetry import LAKE_WATERMARK, MIRROR_PENDING, NEWEST_SESSION, QUARANTINED_ROWS
+from bellwether.core.schemas import FLAG_KINDS
+from bellwether.telemetry import (
+    LAKE_WATERMARK,
+    MIRROR_PENDING,
+    NEWEST_SESSION,
+    QUALITY_FLAGS,
+    QUALITY_SHARE,
+    QUARANTINED_ROWS,
+)
 
 
 class RecordGauges:
@@ -13,6 +22,8 @@ class RecordGauges:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._ingestions = 0
+        self._inspected = ""
+        self._kinds = set(FLAG_KINDS)
 
     def measure(self) -> None:
         """Look once."""
@@ -29,3 +40,16 @@ class RecordGauges:
         if sessions:
             NEWEST_SESSION.set(self._ports.calendar.close_of(max(sessions)).timestamp())
         MIRROR_PENDING.set(len(ledger.runs(unmirrored=True)))
+        self._quality()
+
+    def _quality(self) -> None:
+        newest = self._ports.ledger.newest_quality()
+        if newest is None or newest.report_id == self._inspected:
+            return
+        summary = json.loads(newest.summary)
+        QUALITY_SHARE.set(summary["share"])
+        counts = summary["counts"]
+        self._kinds |= counts.keys()
+        for kind in self._kinds:  # workers share files: what is gone has to be set to none
+            QUALITY_FLAGS.labels(kind).set(counts.get(kind, 0))
+        self._inspected = newest.report_id

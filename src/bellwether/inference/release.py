@@ -34,6 +34,7 @@ class Served:
     skill: Mapping[str, Skill]
     costs: Mapping[str, object]
     min_train_sessions: int
+    quality_ignored: bool
     packed: PackedModel
     explainer: Mapping[str, npt.NDArray[np.generic]] = field(repr=False)
     record: pl.DataFrame | None = field(repr=False)
@@ -68,6 +69,7 @@ def serve(files: ReleaseFiles) -> Served:
         {symbol: Skill(**k) for symbol, k in manifest["skill"].items()},
         manifest["costs"],
         int(manifest["question"]["min_train_sessions"]),
+        bool((manifest.get("quality") or {}).get("ignored")),
         packed,
         _arrays(files.files["explainer.npz"]),
         None if record is None else pl.read_parquet(io.BytesIO(record)),

@@ -47,15 +47,14 @@ _MODEL = STAGE_SECONDS.labels("model")
 _EXPLANATION = STAGE_SECONDS.labels("explanation")
 _SENTIMENT = STAGE_SECONDS.labels("sentiment")
 KINDS = (
-    "sample_data_ends",
-    "clock_stands_at",
-    "made_late",
+    *("sample_data_ends", "clock_stands_at", "made_late"),
     "online_store_away",
     "features_computed_on_request",
     "features_expired",
     "features_stale",
     "history_too_short",
     "no_interval",
+    "quality_gate_ignored",
     REFUSED,
     LEVEL,
 )
@@ -231,6 +230,8 @@ class PredictionService:
             )
         if served.calibration is None:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
+        if served.quality_ignored:
+            reasons.append("quality_gate_ignored_when_the_release_was_trained")
         return (*reasons, *adjusted(vector, self._view))
 
     def _prediction(

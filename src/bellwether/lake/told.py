@@ -82,9 +82,11 @@ def counted(told: Told, new: Mapping[str, pl.DataFrame]) -> tuple[int, int, int]
     if told.bars is not None:
         fresh, acted = new[BARS.name], new[ACTIONS.name].select(day).unique()
         first = fresh.filter(pl.col("revision") == 0).height
-        only_acted = acted.join(fresh, on=day, how="anti").join(told.bars, on=day, how="semi")
         added += first
-        revised += fresh.height - first + only_acted.height
+        revised += fresh.height - first
+        if acted.height:
+            alone = acted.join(fresh, on=day, how="anti").join(told.bars, on=day, how="semi")
+            revised += alone.height
         given += told.bars.height
     explicit = {UNIVERSE.name: told.facts[UNIVERSE.name], QUOTES.name: told.facts[QUOTES.name]}
     if told.actions is not None:

@@ -1,6 +1,6 @@
 """The training set: features as known at each decision, labels with their three times."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,9 +54,16 @@ class Dataset:
 
 
 def build(
-    symbols: Sequence[str], view: FeatureView, horizon: int, watermark: datetime, ports: Ports
+    symbols: Sequence[str],
+    view: FeatureView,
+    horizon: int,
+    watermark: datetime,
+    ports: Ports,
+    members: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
 ) -> Dataset:
     """Assemble the training set of `symbols` as of the clock and the watermark.
+
+    `members` keeps of the labels those of names that belonged to a universe when decided.
 
     Raises
     ------
@@ -80,6 +87,7 @@ def build(
             continue
         series[symbol] = adjusted
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
+        labels = labels if members is None else members(labels)
         features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
         parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))
     if not parts:
@@ -93,6 +101,16 @@ def build(
         raise InsufficientHistory(
             "training", max(s.height for s in series.values()), view.warm_up + 2
         )
+    return _laid_out(rows, view, horizon, series, told)
+
+
+def _laid_out(
+    rows: pl.DataFrame,
+    view: FeatureView,
+    horizon: int,
+    series: dict[str, pl.DataFrame],
+    told: dict[str, str],
+) -> Dataset:
     X = np.ascontiguousarray(rows.select(view.model_columns).to_numpy(), dtype=np.float32)
     scale = pl.col(SCALE).clip(lower_bound=1e-6) * float(np.sqrt(horizon))
     kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")

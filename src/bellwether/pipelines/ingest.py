@@ -20,7 +20,9 @@ from bellwether.core.ports import (
     quiet,
 )
 from bellwether.core.types import AppendResult, Rejection, Remark
+from bellwether.pipelines import quality
 from bellwether.pipelines.basis import unmixed
+from bellwether.quality.treatments import QUALITY_BAR
 from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
@@ -30,17 +32,19 @@ SPELL_KEYS = ["universe", "symbol", "first", "source"]
 
 @dataclass(frozen=True, slots=True)
 class IngestConfig:
-    """Which source is asked for what."""
+    """Which source is asked for what; `quality_bar` is what the inspection afterwards is held to."""
 
     source: str
     query: SourceQuery
+    quality_bar: float = QUALITY_BAR
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
     """What one ingestion did. `symbols` holds symbol, first and last session, and bars told.
 
-    `facts` says in words what was told that is no bar.
+    `quality` sums the inspection of these symbols up, None where there was none; `facts` says in
+    words what was told that is no bar.
     """
 
     source: str
@@ -56,6 +60,7 @@ class IngestReport:
     symbols: tuple[tuple[str, date, date, int], ...]
     watermark: datetime | None
     facts: tuple[str, ...] = ()
+    quality: str | None = None
 
     def lines(self) -> list[str]:
         """Say it in words, with the place of everything that was refused or is odd."""
@@ -80,7 +85,16 @@ class IngestReport:
             told.append(f"... and {len(self.remarks) - SHOWN} more notes (--json shows all)")
         if self.accepted == 0:
             told.append("Nothing was accepted.")
+        elif self.symbols and self.quality is None:
+            told.append("Not inspected: the log says why. Try again with: bellwether quality")
+        elif self.symbols:
+            told.append(f"Quality: {self.quality}. See: bellwether quality{self._which()}")
         return told
+
+    def _which(self) -> str:
+        """Name the symbols where they are few."""
+        names = [s for s, *_ in self.symbols]
+        return f" --symbols {','.join(names)}" if len(names) <= SHOWN else ""
 
 
 @INGEST_FAILURES.count_exceptions()
@@ -128,11 +142,25 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         watermark=result.watermark,
         facts=tuple(_described(f) for f in _told(batch) if f.height),
     )
-    ports.ledger.record_ingestion(_row(report, started, ports.wall.now()))
+    row = _row(report, started, ports.wall.now())
+    ports.ledger.record_ingestion(row)
     for outcome in ("added", "revised", "unchanged", "rejected"):
         INGESTED_ROWS.labels(outcome).inc(getattr(report, outcome))
     ports.clock.look()
-    return report
+    return replace(report, quality=_inspected(report, row, config, ports, progress))
+
+
+def _inspected(
+    report: IngestReport, row: IngestionRow, config: IngestConfig, ports: Ports, progress: Progress
+) -> str | None:
+    """Inspect the symbols told; whatever goes wrong there, the ingestion stands."""
+    if not report.symbols:
+        return None
+    symbols = tuple(s for s, *_ in report.symbols)
+    since = min(first for _, first, *_ in report.symbols)
+    asked = quality.QualityConfig(symbols=symbols, since=since, bar=config.quality_bar)
+    found = quality.after_ingestion(row.ingestion_id, asked, ports, progress)
+    return None if found is None else found.brief()
 
 
 def _written(batch: SourceBatch, ports: Ports) -> AppendResult:

@@ -20,6 +20,7 @@ from bellwether.features.labels import label_name
 from bellwether.models.factory import BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.walk import drawn_in
 
 GOLDEN_ROWS = 16
 COVERAGE = 0.9
@@ -47,10 +48,11 @@ def pack(
 ) -> Made:
     """Fit `model` on all rows known by now, calibrate it on its record, and save the release.
 
-    `record` is the walk-forward of the same scope, or None where history was too short for one:
+    `question` is what the run was asked, with what is known of its bars as `quality`. `record` is the walk-forward of the same scope, or None where history was too short for one:
     such a release answers without an interval and without skill.
     """
-    fitted = make(model, data.view.model_columns, seed=question["seed"]).fit(data.X, data.y)
+    targets = drawn_in(data.y, question.get("winsorise"))
+    fitted = make(model, data.view.model_columns, seed=question["seed"]).fit(data.X, targets)
     content = fitted.pack()
     horizon = int(question["horizon_sessions"])
     symbols = tuple(sorted(data.series))
@@ -96,7 +98,8 @@ def _described(
             "last": str(data.rows["session"].max()),
         },
         "costs": {**asdict(Costs()), "switched_off": list(Costs().switched_off())},
-        "question": dict(question),
+        "question": {k: v for k, v in question.items() if k != "quality"},
+        "quality": question.get("quality"),
         "code": {"bellwether": __version__, **{p: version(p) for p in LIBRARIES}},
     }
 
@@ -133,6 +136,18 @@ def _golden(data: Dataset, content: bytes) -> bytes:
     )
 
 
+def _quality(bars: Mapping[str, Any] | None) -> list[str]:
+    if bars is None:
+        return []
+    told = [f"{bars['share']:.2%} of the sessions are without fault; the bar is {bars['bar']:.2%}."]
+    if bars["ignored"]:
+        told.append(f"The quality gate refused and was ignored: {'; '.join(bars['failing'])}.")
+    if bars["winsorised_targets"] is not None:
+        scales = bars["winsorised_targets"]
+        told.append(f"Training targets were drawn in to {scales:g} robust deviations.")
+    return told
+
+
 def _card(manifest: Mapping[str, Any]) -> str:
     lines = [
         f"# Model card: {manifest['model']}, scope {manifest['scope']}",
@@ -145,6 +160,7 @@ def _card(manifest: Mapping[str, Any]) -> str:
             f"Trained on {manifest['trained_on']['rows']:,} rows, "
             f"{manifest['trained_on']['first']} to {manifest['trained_on']['last']}."
         ),
+        *_quality(manifest["quality"]),
         "",
         "| symbol | n | accuracy | 95 % interval | best baseline | its accuracy | skill shown |",
         "|---|---|---|---|---|---|---|",

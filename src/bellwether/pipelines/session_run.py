@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from bellwether.core.clock import SessionClock
+from bellwether.core.clock import FixedClock, SessionClock
 from bellwether.core.errors import (
     BellwetherError,
     InvalidRequest,
@@ -27,7 +27,7 @@ from bellwether.core.jobs import JobKind
 from bellwether.core.ports import Ports, SourceQuery
 from bellwether.core.types import PredictionRequest
 from bellwether.inference.service import PredictionService
-from bellwether.pipelines import ingest, materialize
+from bellwether.pipelines import ingest, materialize, quality
 
 KIND = "session"
 AT_ONCE = 256
@@ -117,21 +117,34 @@ class _Work:
             "remarks": [f"{r.location}: {r.detail}" for r in report.remarks[:SHOWN]],
         }
 
-    def check(self, argument: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
-        """Say which symbols lack the session, and what the ingestion remarked."""
+    def check(self, argument: Mapping[str, Any], _results: Mapping[str, Any]) -> dict[str, Any]:
+        """Inspect the session's bars beside two years before, and say which symbols lack one.
+
+        What is found is told and does not stop the session: the gate is for training.
+        """
         session = _session(argument)
         bars = self.ports.lake.bars()
         newest = bars.group_by("symbol").agg(
             has=(pl.col("session") == session).any(), last=pl.col("session").max()
         )
         lacking = newest.filter(~pl.col("has") & (pl.col("last") < session))["symbol"].sort()
-        told = results["ingest"]
+        wanted = set(argument["symbols"]) & set(newest["symbol"])
+        found = quality.run(
+            quality.QualityConfig(
+                tuple(sorted(wanted)) or None,
+                argument["source"],
+                since=session,
+                context=quality.CONTEXT,
+            ),
+            replace(self.ports, clock=FixedClock(self.ports.calendar.close_of(session))),
+        )
         return {
             "symbols": newest.height,
             "without_a_bar": lacking.to_list()[:SHOWN],
             "without_a_bar_count": lacking.len(),
-            "rejected": told["rejected"],
-            "remarks": len(told["remarks"]),
+            "quality": found.brief(),
+            "severities": found.severities,
+            "flags": [f"{f.symbol}: {f.kind}: {f.detail}" for f in found.flags[:SHOWN]],
         }
 
     def materialise(

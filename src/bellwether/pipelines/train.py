@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,12 +15,15 @@ from bellwether import __version__
 from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownName
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
+from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import mirror
+from bellwether.pipelines import coverage, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
+from bellwether.pipelines.quality_report import QualityReport
 from bellwether.pipelines.walk import Walk, walk
+from bellwether.quality.treatments import QUALITY_BAR
 from bellwether.telemetry import (
     RELEASES_PACKED,
     TRAIN_FAILURES,
@@ -35,7 +39,12 @@ class TrainConfig:
     """What is asked of a training run; sizes in sessions.
 
     `each` adds a model of its own for every symbol beside the panel's. Releases are packed of
-    `model`; the models `against` and all baselines are judged on the same rows.
+    `model`; the models `against` and all baselines are judged on the same rows. With `universe` a
+    name counts only in the sessions in which it was known to be a member.
+
+    `quality_bar` is the share of sessions without fault that each symbol and all together need;
+    `ignore_quality` trains below it too. `winsorise` draws training targets in to so many robust
+    deviations; what is judged is never drawn in. None leaves them as they are.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -47,6 +56,10 @@ class TrainConfig:
     min_train_sessions: int = 504
     test_sessions: int = 252
     workers: int = 1
+    universe: str | None = None
+    quality_bar: float = QUALITY_BAR
+    ignore_quality: bool = False
+    winsorise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +81,13 @@ class TrainReport:
                 f"{self.outcome['rows']:,} decisions, {self.outcome['from']} to {self.outcome['to']}."
             )
         )
+        told = self.outcome.get("quality", {})
+        below = [f"Trained below the quality bar, as asked: {'; '.join(told['failing'])}"]
+        warned = below if told.get("ignored") else []
         refused = [r["words"] for r in self.outcome.get("refused", ())]
         own = self.outcome["own"].values()
-        return [head, self.outcome["reading"], *own, *refused, *self.notes]
+        left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
+        return [head, self.outcome["reading"], *own, *warned, *refused, *left, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -88,8 +105,12 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         If the lake is empty.
     InsufficientHistory
         If even all symbols together are too short for one fold.
+    QualityTooLow
+        If too many sessions are faulty, unless that is to be ignored.
     """
     question, watermark, symbols = _question(config, ports)
+    asked = quality.QualityConfig(symbols=symbols, bar=config.quality_bar, watermark=watermark)
+    inspected = quality.demand(asked, ports, ignore=config.ignore_quality)
     key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
     known = ports.ledger.run_by_key(key)
     if known is not None:
@@ -97,8 +118,13 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
     started = ports.wall.now()
-    data = build(symbols, technical(), config.horizon_sessions, watermark, ports)
-    outcome, made = _judge(config, data, question, ports, progress)
+    name, members = config.universe, None
+    if name is not None:
+        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    data = build(symbols, technical(), config.horizon_sessions, watermark, ports, members)
+    outcome, made = _judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
+    years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
+    outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     finished = ports.wall.now()
     run_id = str(uuid_utils.uuid7())
     row = RunRow(
@@ -123,8 +149,13 @@ def _question(
     for symbol in config.symbols or ():
         if symbol not in known:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
-    symbols = tuple(sorted(config.symbols or known))
-    question = {k: v for k, v in asdict(config).items() if k not in ("workers", "symbols")}
+    listed = _listed(config, ports, known)
+    symbols = tuple(sorted(config.symbols or listed))
+    left_out = {"workers", "symbols", "quality_bar"}
+    left_out |= {
+        name for name in ("ignore_quality", "winsorise", "universe") if not getattr(config, name)
+    }
+    question = {k: v for k, v in asdict(config).items() if k not in left_out}
     question |= {
         "symbols": list(symbols),
         "watermark": watermark.isoformat(),
@@ -132,7 +163,35 @@ def _question(
         "view": technical().version,
         "code": __version__,
     }
+    if config.universe is not None:
+        told = ports.lake.universe(config.universe)["ingested_at"].max()
+        question["universe_watermark"] = str(told)
     return question, watermark, symbols
+
+
+def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:
+    """Return the symbols with bars that ever were in the universe, or all."""
+    if config.universe is None:
+        return known
+    told = ports.lake.universe()
+    spells = spells_known(told, config.universe, ports.clock.now())
+    listed = sorted(set(known) & set(spells["symbol"]))
+    if not listed:
+        raise MissingRecord("bar", f"any member of {config.universe}", "bellwether ingest files")
+    return listed
+
+
+def _fit_for_use(report: QualityReport, config: TrainConfig) -> dict[str, Any]:
+    """Return what a release says of the bars it was made from."""
+    return {
+        "verdict": report.gate.verdict,
+        "ignored": config.ignore_quality and not report.gate.passed,
+        "bar": report.gate.bar,
+        "share": report.share,
+        "failing": report.gate.lines(),
+        "severities": report.severities,
+        "winsorised_targets": config.winsorise,
+    }
 
 
 def _judge(
@@ -141,6 +200,7 @@ def _judge(
     question: dict[str, Any],
     ports: Ports,
     progress: Progress,
+    bars: dict[str, Any],
 ) -> tuple[dict[str, Any], list[Made]]:
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how = Walk(
@@ -149,11 +209,12 @@ def _judge(
         config.test_sessions,
         config.seed,
         config.workers,
+        config.winsorise,
     )
     record = walk(data, models, how, progress, "Walking forward, all symbols")
     table = {m: figures(record, m, config.horizon_sessions) for m in models}
     overall = skill(record, config.model, BASELINES, config.horizon_sessions)
-    made = [pack(config.model, PANEL, data, record, question, ports)]
+    made = [pack(config.model, PANEL, data, record, question | {"quality": bars}, ports)]
     own, own_tables = _each(config, data, models, how, progress)
     outcome = {
         "rows": record.height,
@@ -167,6 +228,7 @@ def _judge(
         "own": own,
         "skill_shown": overall.shown,
         "reading": reading(table, config.model, overall),
+        "quality": bars,
         "releases": {m.scope: m.release_id for m in made},
         "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
     }

@@ -14,19 +14,24 @@ from bellwether.models.base import Forecasts, Matrix
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
+from bellwether.quality.treatments import winsorise
 
 ADV_SESSIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How the walk-forward is cut; sizes in unique decision dates."""
+    """How the walk-forward is cut; sizes in unique decision dates.
+
+    `winsorise` draws the targets of each fold's training rows in to so many robust deviations.
+    """
 
     horizon_sessions: int
     min_train_dates: int = 504
     test_dates: int = 252
     seed: int = 0
     workers: int = 1
+    winsorise: float | None = None
 
 
 def walk(
@@ -55,9 +60,7 @@ def walk(
         min_train_dates=how.min_train_dates,
         test_dates=how.test_dates,
     )
-    jobs = (
-        delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how.seed) for f in folds
-    )
+    jobs = (delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how) for f in folds)
     results = Parallel(n_jobs=how.workers, return_as="generator")(jobs)
     pieces = []
     for done, (fold, scored) in enumerate(zip(folds, results, strict=True)):
@@ -73,16 +76,18 @@ def _score(
     fold: Fold,
     models: Sequence[str],
     columns: Sequence[str],
-    seed: int,
+    how: Walk,
 ) -> dict[str, Forecasts]:
     train = np.ascontiguousarray(X[fold.train])
     test = np.ascontiguousarray(X[fold.test])
-    return {
-        name: PackedModel(make(name, columns, seed=seed).fit(train, y[fold.train]).pack()).predict(
-            test
-        )
-        for name in models
-    }
+    targets = drawn_in(y[fold.train], how.winsorise)
+    packed = {n: make(n, columns, seed=how.seed).fit(train, targets).pack() for n in models}
+    return {name: PackedModel(content).predict(test) for name, content in packed.items()}
+
+
+def drawn_in(y: npt.NDArray[np.float64], scales: float | None) -> npt.NDArray[np.float64]:
+    """Return training targets as models see them: as they are, unless a run asks otherwise."""
+    return y if scales is None else winsorise(y, scales).values
 
 
 def _piece(data: Dataset, fold: Fold, scored: dict[str, Forecasts]) -> pl.DataFrame:

@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
-from bellwether.core.schemas import BARS_IN, UTC_TIME, check
+from bellwether.core.schemas import BARS_IN, UTC_TIME, check, in_order, rising
 from bellwether.core.types import Adjustment, Rejection, Remark
 from bellwether.sources.contradictions import contradictions
 
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "split_ratio", "dividend_usd")
+KEY = ["symbol", "session"]
+FOUND = {"order": pl.Int64, "found": pl.String}
 SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=]{0,15}$"
 MOST_USD, MOST_SHARES, MOST_SPLIT = 1e8, 1e15, 1000.0
 MOST_DIVIDEND = 10.0  # of the close on the ex-date, where no close before is at hand
@@ -82,11 +84,11 @@ def accept(
     positions = calendar.positions(_days(rows["session"]))
     closes = calendar.closes[np.maximum(positions, 0)].astype("datetime64[us]")
     rows = rows.with_columns(closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME))
-    rows = rows.with_columns(why=pl.coalesce("why", _row_reason(known_until)))
-    rows = rows.with_columns(why=pl.coalesce("why", _repeat_reason(rows)))
+    rows = _judged(rows, _broken(rows, known_until))
+    rows = _judged(rows, _repeated(rows))
     if adjusted != Adjustment.TOTAL:
-        rows = rows.with_columns(why=pl.coalesce("why", _eaten_reason(rows, adjusted)))
-    good = rows.filter(pl.col("why").is_null()).sort("symbol", "session")
+        rows = _judged(rows, _eaten(rows, adjusted))
+    good = in_order(rows.filter(pl.col("why").is_null()), KEY)
     rejected = rows.filter(pl.col("why").is_not_null()).sort("order")
     bars = good.select(
         "symbol",
@@ -115,66 +117,69 @@ def _days(column: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.datetime64]]
     return np.where(np.isnat(days), np.datetime64("1900-01-01"), days)
 
 
-def _row_reason(known_until: datetime) -> pl.Expr:
+def _judged(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows named in `found` (order, found) their reason, where they have none yet."""
+    if found.height == 0:
+        return rows
+    joined = rows.join(found, on="order", how="left", maintain_order="left")
+    return joined.with_columns(why=pl.coalesce("why", "found")).drop("found")
+
+
+def _broken(rows: pl.DataFrame, known_until: datetime) -> pl.DataFrame:
     """Name the first rule that a row breaks, in the order in which a person would notice."""
+    rules = _rules(rows["symbol"].unique(), known_until)
+    bad = pl.any_horizontal(*(rule.fill_null(value=False) for rule in rules.values()))
+    first = pl.coalesce(*(pl.when(rule).then(pl.lit(name)) for name, rule in rules.items()))
+    return rows.filter(pl.col("why").is_null() & bad).select("order", found=first)
+
+
+def _rules(symbols: pl.Series, known_until: datetime) -> dict[str, pl.Expr]:
     prices = [pl.col(c) for c in PRICES]
     top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
     high, low = pl.col("high"), pl.col("low")
-    eaten = pl.col("close") * MOST_DIVIDEND
-    rules = (
-        ("bad_symbol", ~pl.col("symbol").fill_null("").str.contains(SYMBOL)),
-        ("not_yet_known", pl.col("closed") > known_until),
-        ("not_a_number", ~pl.col("told_number")),
-        (
-            "missing_value",
-            pl.any_horizontal(*(c.is_null() for c in prices), pl.col("volume").is_null()),
+    odd = symbols.filter(~symbols.fill_null("").str.contains(SYMBOL))
+    dividend = pl.col("dividend_usd")
+    return {
+        "bad_symbol": pl.col("symbol").is_in(odd.implode(), nulls_equal=True),
+        "not_yet_known": pl.col("closed") > known_until,
+        "not_a_number": ~pl.col("told_number"),
+        "missing_value": pl.any_horizontal(*(c.is_null() for c in (*prices, pl.col("volume")))),
+        "non_positive_price": pl.any_horizontal(*(c <= 0 for c in prices)),
+        "negative_volume": pl.col("volume") < 0,
+        "out_of_range": pl.any_horizontal(
+            *(c > MOST_USD for c in prices), pl.col("volume") > MOST_SHARES
         ),
-        ("non_positive_price", pl.any_horizontal(*(c <= 0 for c in prices))),
-        ("negative_volume", pl.col("volume") < 0),
-        (
-            "out_of_range",
-            pl.any_horizontal(*(c > MOST_USD for c in prices), pl.col("volume") > MOST_SHARES),
-        ),
-        ("high_below_low", high < low),
-        (
-            "open_or_close_outside_range",
-            (top > high * (1 + SLACK)) | (bottom < low * (1 - SLACK)),
-        ),
-        ("bad_split", (pl.col("split_ratio") <= 0) | (pl.col("split_ratio") > MOST_SPLIT)),
-        ("bad_dividend", (pl.col("dividend_usd") < 0) | (pl.col("dividend_usd") >= eaten)),
+        "high_below_low": high < low,
+        "open_or_close_outside_range": (top > high * (1 + SLACK)) | (bottom < low * (1 - SLACK)),
+        "bad_split": (pl.col("split_ratio") <= 0) | (pl.col("split_ratio") > MOST_SPLIT),
+        "bad_dividend": (dividend < 0) | (dividend >= pl.col("close") * MOST_DIVIDEND),
+    }
+
+
+def _repeated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Find rows that tell a session twice; the first of equal ones is kept."""
+    fine = rows.filter(pl.col("why").is_null()).select(*KEY, "order", *NUMBERS)
+    if rising(fine, KEY):
+        return pl.DataFrame(schema=FOUND)
+    twice = fine.filter(pl.struct(KEY).is_duplicated())
+    differ = pl.any_horizontal(*(pl.col(c).n_unique().over(KEY) > 1 for c in NUMBERS))
+    first = pl.col("order") == pl.col("order").min().over(KEY)
+    reason = (
+        pl.when(differ).then(pl.lit("conflicting_duplicate")).when(~first).then(pl.lit("duplicate"))
     )
-    return pl.coalesce(*(pl.when(rule).then(pl.lit(name)) for name, rule in rules))
+    return twice.select("order", found=reason).drop_nulls("found")
 
 
-def _repeat_reason(rows: pl.DataFrame) -> pl.Expr:
-    """Mark rows that tell a session twice."""
-    fine = pl.col("why").is_null()
-    key = ["symbol", "session"]
-    same = [pl.col(c).n_unique().over(key) for c in NUMBERS]
-    twice = pl.len().over(key) > 1
-    first = pl.col("order") == pl.col("order").min().over(key)
-    judged = (
-        rows.filter(fine)
-        .select(
-            "order",
-            again=pl.when(twice & pl.any_horizontal(*(s > 1 for s in same)))
-            .then(pl.lit("conflicting_duplicate"))
-            .when(twice & ~first)
-            .then(pl.lit("duplicate")),
-        )
-        .filter(pl.col("again").is_not_null())
-    )
-    told = dict(judged.iter_rows())
-    return pl.col("order").replace_strict(told, default=None, return_dtype=pl.String)
-
-
-def _eaten_reason(rows: pl.DataFrame, adjusted: str) -> pl.Expr:
-    """Mark dividends that leave nothing of the close before: no factor can follow from them."""
+def _eaten(rows: pl.DataFrame, adjusted: str) -> pl.DataFrame:
+    """Find dividends that leave nothing of the close before: no factor can follow from them."""
+    paid = rows.filter(pl.col("dividend_usd") > 0)["symbol"].unique()
+    if paid.len() == 0:
+        return pl.DataFrame(schema=FOUND)
     split = pl.col("split_ratio") if adjusted == Adjustment.NONE else pl.lit(1.0)
     before = pl.col("close").shift(1).over("symbol") / split
-    fine = rows.filter(pl.col("why").is_null()).sort("symbol", "session")
-    told = fine.filter(pl.col("dividend_usd") >= before)["order"]
-    return pl.when(pl.col("order").is_in(told.to_list())).then(pl.lit("bad_dividend"))
+    payers = rows.filter(pl.col("why").is_null() & pl.col("symbol").is_in(paid.implode()))
+    told = in_order(payers, KEY).filter(pl.col("dividend_usd") >= before)
+    return told.select("order", found=pl.lit("bad_dividend"))
 
 
 def _rejection(row: Mapping[str, object], source: str) -> Rejection:

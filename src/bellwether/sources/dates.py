@@ -26,6 +26,8 @@ def sessions(column: pl.Series, zone: str | None, calendar: SessionCalendar) -> 
     DataFrame
         `session` (Date, null where refused) and `why` (a reason, null where accepted).
     """
+    if column.dtype == pl.Date:
+        return _labels(column, calendar)
     parts = _parts(column)
     clock = pl.col("time_us").fill_null(0)
     offset = pl.col("offset_us")
@@ -83,6 +85,21 @@ def instants(column: pl.Series, zone: str | None) -> pl.DataFrame:
         .then(pl.lit("no_such_time"))
     )
     return parts.select(at=at.dt.cast_time_unit("us"), why=why)
+
+
+def _labels(days: pl.Series, calendar: SessionCalendar) -> pl.DataFrame:
+    """Judge what is dates already."""
+    known = days.to_numpy().astype("datetime64[D]")
+    inside = calendar.positions(np.where(np.isnat(known), np.datetime64("1900-01-01"), known)) >= 0
+    day, trades = pl.col("day"), pl.col("inside")
+    why = (
+        pl.when(day.is_null())
+        .then(pl.lit("not_a_date"))
+        .when(~trades)
+        .then(pl.lit("not_a_session"))
+    )
+    frame = pl.DataFrame({"day": days, "inside": inside})
+    return frame.select(session=pl.when(trades).then("day"), why=why, meant="day")
 
 
 def _judged(parts: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFrame:

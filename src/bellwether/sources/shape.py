@@ -115,6 +115,9 @@ def _told_number(
     """Tell for each row whether everything that is written as a number is one."""
     fine = pl.Series([True] * table.height, dtype=pl.Boolean)
     for ours, number in values.items():
+        if table.schema[names[ours]].is_numeric():
+            fine &= number.is_not_null() | table[names[ours]].is_null()
+            continue
         written = table[names[ours]].cast(pl.String).str.strip_chars().fill_null("")
         fine &= written.str.to_lowercase().is_in(BLANK) | number.is_not_null()
     return fine
@@ -125,6 +128,8 @@ def number(column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
         column = column.str.strip_chars()
     number = column.cast(pl.Float64, strict=False)
+    if number.is_finite().all():
+        return number
     return number.set(~number.is_finite().fill_null(value=False), None)
 
 

@@ -81,6 +81,27 @@ MATERIALISE_SECONDS = Histogram(
 MATERIALISED_ROWS = Counter(
     "bellwether_materialised_rows_total", "Feature vectors written to the feature store."
 )
+QUALITY_FLAGS = Gauge(
+    "bellwether_quality_flags",
+    "Flags and rejected rows of the newest inspection on record, by kind of fault.",
+    ["kind"],
+    multiprocess_mode="livemax",
+)
+QUALITY_SHARE = Gauge(
+    "bellwether_quality_share",
+    "Share of sessions without fault in the newest inspection on record, 0 to 1.",
+    multiprocess_mode="livemin",
+)
+QUALITY_BARS = Counter("bellwether_quality_inspected_bars_total", "Bars that were inspected.")
+QUALITY_SECONDS = Histogram(
+    "bellwether_quality_seconds", "Time of one inspection.", buckets=MINUTES
+)
+QUALITY_FAILURES = Counter(
+    "bellwether_quality_failures_total", "Inspections after an ingestion that failed."
+)
+QUALITY_REFUSALS = Counter(
+    "bellwether_quality_refusals_total", "Times the quality gate refused, ignored or not."
+)
 TRAIN_SECONDS = Histogram(
     "bellwether_training_seconds", "Time of one training run.", buckets=MINUTES
 )
