@@ -59,13 +59,13 @@ def ports(**flags: Any) -> "Iterator[Wired]":
 
 
 @contextmanager
-def patiently(stopped: "Event") -> "Iterator[Wired]":
+def patiently(stopped: "Event", **flags: Any) -> "Iterator[Wired]":
     """Build the ports, however long the servers they need take to come."""
     from bellwether.bootstrap import bootstrap
     from bellwether.core.errors import Unavailable
     from bellwether.telemetry import get_logger
 
-    chosen = settings()
+    chosen = settings(**flags)
     pause_s = 0.25
     while True:
         try:

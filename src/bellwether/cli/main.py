@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, export, model, quality, requests, service
+from bellwether.cli import data, export, jobs, model, quality, requests, service
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, quality.app, model.app, service.app, requests.app):
+for group in (data.app, quality.app, model.app, service.app, requests.app, jobs.app):
     app.registered_commands += group.registered_commands
 data.lake.command("export")(export.export)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
@@ -24,6 +24,7 @@ app.add_typer(data.features, name="features", help="List, describe and build fea
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
+app.add_typer(jobs.jobs, name="jobs", help="Runs of work that outlives its process.")
 config = typer.Typer(no_args_is_help=True)
 app.add_typer(config, name="config", help="Settings in force.")
 

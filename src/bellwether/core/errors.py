@@ -10,6 +10,7 @@
   x DataError                  data that breaks a rule
     - SchemaViolation          a frame that does not fit its schema at a door
     - InsufficientHistory      too few sessions for what was asked
+    - NothingTold              a source that has nothing for a session yet
     - QualityTooLow            too many faulty bars for what was asked
   x ArtifactError              a release that cannot be trusted
     - TamperedArtifact         bytes that differ from their recorded hash
@@ -106,6 +107,15 @@ class InsufficientHistory(DataError):
         self.have = have
         self.need = need
         super().__init__(f"{what}: {have} sessions of history, at least {need} needed.")
+
+
+class NothingTold(DataError):
+    """A source that has nothing for a session; it may come later."""
+
+    def __init__(self, source: str, session: object) -> None:
+        self.source = source
+        self.session = session
+        super().__init__(f"{source} tells no bar of the session {session}.")
 
 
 class QualityTooLow(DataError):

@@ -7,13 +7,15 @@ otherwise its methods may be called from any thread, and values passed in stay t
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.core.jobs import JobKind, JobRun
 from bellwether.core.types import (
     Adjustment,
     AppendResult,
@@ -309,6 +311,63 @@ class RequestQueue(Protocol):
         ...
 
 
+class Jobs(Protocol):
+    """Work that outlives its process: runs are kept, and go on after a crash where they stood.
+
+    A step whose end was recorded is never done again. Everything raises Unavailable when the
+    database is away.
+    """
+
+    def register(self, kind: JobKind) -> None:
+        """Make `kind` known, so that this process can start it and work on it."""
+        ...
+
+    def start(self, kind: str, argument: Mapping[str, Any], key: str) -> JobRun:
+        """Keep a run; it is durable on return, and `key` is its id.
+
+        Where the key was used already, that run is returned and nothing is started. Raises
+        UnknownName for a kind that is not registered and InvalidRequest for an argument or a key
+        that cannot be used.
+        """
+        ...
+
+    def get(self, job_id: str) -> JobRun | None:
+        """Return a run with the steps that have ended, or None."""
+        ...
+
+    def recent(self, kind: str | None = None, limit: int = 100) -> list[JobRun]:
+        """Return the newest runs, newest first, without their steps and results."""
+        ...
+
+    def cancel(self, job_id: str) -> bool:
+        """End a run before its next step; False if there is none or it has ended."""
+        ...
+
+    def retry(self, job_id: str) -> bool:
+        """Have a failed or cancelled run go on with its first step that is not done.
+
+        False if there is none or it has not failed.
+        """
+        ...
+
+    def wait(self, job_id: str, timeout_s: float) -> JobRun:
+        """Return the run once it has ended, or as it is after `timeout_s` seconds.
+
+        Raises MissingRecord if there is none.
+        """
+        ...
+
+    def working(self, pause: Callable[[float], bool]) -> AbstractContextManager[bool]:
+        """Work on runs of the registered kinds while the context is open, one of a kind at a time.
+
+        One process works on a database at a time: others stand by at the door, and the next goes
+        in when it ends, however it ends. `pause` waits so many seconds and says whether to give
+        up; then the value of the context is False. On leaving, a step under way is waited for,
+        and its run is left to whoever works next.
+        """
+        ...
+
+
 class ReleaseStore(Protocol):
     """Immutable releases, named by the hash of their content."""
 
@@ -538,4 +597,5 @@ class Ports:
     ledger: Ledger
     log: PredictionLog
     tracker: Tracker
+    jobs: Jobs
     sentiment: SentimentScorer
