@@ -33,13 +33,6 @@ Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
 ]
-Against = Annotated[
-    str, typer.Option(help="Models judged beside it, such as linear,xgboost; or all.")
-]
-Each = Annotated[bool, typer.Option(help="Judge a model of its own for every symbol too.")]
-Universe = Annotated[
-    str | None, typer.Option(help="Only names while they were members of this universe.")
-]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
