@@ -17,7 +17,7 @@ PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "split_ratio", "dividend_usd")
 KEY = ["symbol", "session"]
 FOUND = {"order": pl.Int64, "found": pl.String}
-SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=]{0,15}$"
+SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=_]{0,15}$"
 MOST_USD, MOST_SHARES, MOST_SPLIT = 1e8, 1e15, 1000.0
 MOST_DIVIDEND = 10.0  # of the close on the ex-date, where no close before is at hand
 SLACK = 1e-9
