@@ -1,8 +1,8 @@
 """Judge flags on real panels by panels of other vendors: precision and recall with intervals.
 
 Reads ../shared/data beside the checkout. A flag is right where what it says is wrong differs from
-the other panels that cover the same symbol and session, and wrong where they agree with it. Rows
-that no other panel covers are judged by hand in tests/golden/quality_verdicts.csv. Recall is over
+the other panels that cover the same symbol and session, and wrong where they agree with it. Cases
+judged by hand lie in tests/golden/quality_verdicts.csv; they are no random sample. Recall is over
 rows that two other panels, agreeing with each other, prove wrong.
 
     .venv/bin/python benchmarks/quality_judged.py [--seed 7] [--each 40]
@@ -182,7 +182,7 @@ def same_company(name: str, told: dict[str, pl.DataFrame]) -> list[str]:
     """Return the symbols whose returns follow those of the other panels that tell them."""
     rows = compared(told[name].select(KEY), name, told)
     tied = rows.filter(pl.col("own_ret").is_finite() & pl.col("ret").is_finite())
-    tied = tied.group_by("symbol").agg(r=pl.corr("own_bare", "bare"), n=pl.len())
+    tied = tied.group_by("symbol").agg(r=pl.corr("own_bare", "bare", method="spearman"), n=pl.len())
     return tied.filter((pl.col("r") > 0.6) & (pl.col("n") > 60))["symbol"].to_list()
 
 
@@ -264,9 +264,8 @@ def report(verdicts: pl.DataFrame, recalls: pl.DataFrame, calm: pl.DataFrame) ->
         f"  all                  {verdicts.height:4} judged  {interval(int(verdicts['right'].sum()), verdicts.height)}"
     )
     if VERDICTS.exists():
-        hand = pl.read_csv(VERDICTS).filter(pl.col("verdict") != "unknown")
-        right = int((hand["verdict"] == "right").sum())
-        print(f"  by hand              {hand.height:4} judged  {interval(right, hand.height)}")
+        hand = pl.read_csv(VERDICTS)["verdict"].value_counts().sort("verdict")
+        print(f"  by hand, no random sample: {dict(hand.iter_rows())}")
     right = int((~calm["off"]).sum())
     print(
         f"\nnon-flags that other panels confirm: {calm.height} judged  {interval(right, calm.height)}"
