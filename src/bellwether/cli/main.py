@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, export, model, requests, service
+from bellwether.cli import data, export, lake, lineage, model, requests, service
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -16,10 +16,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, model.app, service.app, requests.app):
+for group in (data.app, model.app, lineage.app, service.app, requests.app):
     app.registered_commands += group.registered_commands
-data.lake.command("export")(export.export)
-app.add_typer(data.lake, name="lake", help="Look into the lake.")
+lake.app.command("export")(export.export)
+app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
