@@ -105,7 +105,7 @@ class MemoryLake:
         found: list[Row] = []
         for bar in bars:
             for kind, (column, neutral) in ACTED.items():
-                row = {c: bar[c] for c in ("symbol", "session", *TOLD_BY)}
+                row = {c: bar[c] for c in ("symbol", "session", "adjustment", *TOLD_BY)}
                 row |= {"kind": kind, "value": bar[column]}
                 known = [r for r in self._facts["actions"] if same("actions", r, row)]
                 if bar[column] != neutral or (known and known[-1]["value"] != neutral):
@@ -181,14 +181,14 @@ class MemoryLake:
         if not told:
             return None
         parts, values = [told[-1]], {}
-        bases = {r["source"]: r["adjustment"] for r in self._facts["bars"] if r["symbol"] == symbol}
+        basis = told[-1]["adjustment"]
         for kind, (column, neutral) in ACTED.items():
             newest = {
                 r["source"]: r
                 for r in self._facts["actions"]
                 if (r["symbol"], r["session"], r["kind"]) == (symbol, session, kind)
                 and r["ingested_at"] <= mark
-                and (r["source"] == source or lends(bases, r["source"], source))
+                and (r["source"] == source if basis != "none" else r["adjustment"] == "none")
             }
             standing = [r for r in newest.values() if r["value"] != neutral]
             own = [r for r in standing if r["source"] == source]
@@ -251,11 +251,6 @@ def key_of(name: str, row: Row) -> tuple[Any, ...]:
 def same(name: str, one: Row, other: Row) -> bool:
     """Tell whether two rows are about one fact."""
     return key_of(name, one) == key_of(name, other)
-
-
-def lends(bases: dict[Any, Any], lender: Any, borrower: Any) -> bool:
-    """Tell whether the actions of one source are on the share basis of another's bars."""
-    return bases.get(lender, "none") == bases[borrower] == "none"
 
 
 def dtypes_of(schema: Any) -> dict[str, Any]:

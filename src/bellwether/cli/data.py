@@ -1,4 +1,4 @@
-"""Commands around data: ingest, lake, features."""
+"""Commands around data: ingest, features."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from bellwether.pipelines.ingest import IngestReport
 
 app = typer.Typer()
-lake = typer.Typer(no_args_is_help=True)
 features = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -93,57 +92,6 @@ def _mapped(pairs: list[str] | None) -> dict[str, str] | None:
         if "=" not in pair:
             raise InvalidRequest("--map", f"{pair!r} is not of the form ours=theirs")
     return {ours.strip(): theirs.strip() for ours, theirs in (p.split("=", 1) for p in pairs)}
-
-
-@lake.command("check")
-def lake_check(as_json: Json = False) -> None:
-    """Say what the lake holds and what lies in quarantine.
-
-    Example: bellwether lake check
-    """
-    with edge(as_json=as_json), ports() as wired:
-        kept = wired.ports.lake
-        bars = kept.bars()
-        reasons = kept.quarantine().group_by("reason").len().sort("reason").rows()
-        rows = [
-            {"symbol": s[0], "first": s[1], "last": s[2], "bars": s[3], "revised": s[4]}
-            for s in _per_symbol(bars)
-        ]
-        if as_json:
-            tell({"symbols": rows, "quarantine": dict(reasons), "watermark": kept.watermark()})
-            return
-        for row in rows:
-            say("{symbol:<8} {first} to {last}  {bars:>6} bars, {revised} revised".format(**row))
-        say(f"Quarantine: {', '.join(f'{n} {r}' for r, n in reasons) or 'empty'}.")
-
-
-def _per_symbol(bars: "object") -> list[tuple[object, ...]]:
-    import polars as pl
-
-    frame = bars if isinstance(bars, pl.DataFrame) else pl.DataFrame()
-    grouped = frame.group_by("symbol").agg(
-        first=pl.col("session").min(),
-        last=pl.col("session").max(),
-        bars=pl.col("session").n_unique(),
-        revised=(pl.col("revision") > 0).sum(),
-    )
-    return grouped.sort("symbol").rows()
-
-
-@lake.command("quarantine")
-def lake_quarantine(as_json: Json = False) -> None:
-    """List the rejected records with their place and the reason.
-
-    Example: bellwether lake quarantine
-    """
-    with edge(as_json=as_json), ports() as wired:
-        rows = wired.ports.lake.quarantine().rows(named=True)
-        if as_json:
-            tell(rows)
-            return
-        for row in rows:
-            say(f"{row['location']}: {row['reason']}: {row['detail']}")
-        say(f"{len(rows)} records in quarantine.")
 
 
 @features.command("list")

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, export, jobs, model, quality, requests, service
+from bellwether.cli import (
+    data,
+    export,
+    jobs,
+    lake,
+    lineage,
+    model,
+    quality,
+    requests,
+    service,
+)
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -16,10 +26,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, quality.app, model.app, service.app, requests.app, jobs.app):
+GROUPS = (data, quality, model, lineage, service, requests, jobs)
+for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
-data.lake.command("export")(export.export)
-app.add_typer(data.lake, name="lake", help="Look into the lake.")
+lake.app.command("export")(export.export)
+app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")

@@ -100,7 +100,8 @@ class SourceBatch:
 
     `batches` are the accepted facts that are no bars, in the order in which they became known.
     What a later batch tells of the same fact is its next revision, so a row of an earlier one is
-    news only where the lake does not know the fact at all.
+    news only where the lake does not know the fact at all. `fingerprint` is the SHA-256 of the bytes
+    that were read, None where there are none to speak of.
     """
 
     bars: pl.DataFrame
@@ -108,6 +109,7 @@ class SourceBatch:
     remarks: tuple[Remark, ...]
     rows_read: int
     batches: tuple[LakeBatch, ...] = ()
+    fingerprint: str | None = None
 
 
 class BarSource(Protocol):
@@ -394,7 +396,12 @@ class ReleaseStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IngestionRow:
-    """One ingestion as the database keeps it."""
+    """One ingestion as the database keeps it.
+
+    `watermark` is the `ingested_at` of the last rows that it added or revised; where it did neither,
+    of the newest before it. `request` is what the source was asked for, as JSON, `{}` where that was
+    not kept; `content` the fingerprint of what it read, None where unknown.
+    """
 
     ingestion_id: str
     source: str
@@ -407,6 +414,8 @@ class IngestionRow:
     unchanged: int
     rejected: int
     last_session: date | None
+    request: str = "{}"
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,6 +540,10 @@ class PredictionLog(Protocol):
 
     def get(self, prediction_id: str) -> StoredPrediction | None:
         """Return a stored prediction, or None."""
+        ...
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` predictions that begin with `prefix`, in order."""
         ...
 
     def recent(self, limit: int) -> list[StoredPrediction]:

@@ -75,6 +75,7 @@ ACTIONS_IN = pa.DataFrameSchema(
         "session": pa.Column(pl.Date),
         "kind": pa.Column(pl.String, pa.Check.isin(["split", "dividend"])),
         "value": pa.Column(pl.Float64, _NOT_NEGATIVE),
+        "adjustment": pa.Column(pl.String, pa.Check.isin(["none", "splits", "total"])),
         **_TOLD_BY,
     },
     strict=True,
@@ -83,8 +84,9 @@ ACTIONS_IN = pa.DataFrameSchema(
 )
 """Splits and dividends by ex-date.
 
-`value` is shares after per share before, or USD per share on the share basis of the ex-date; a
-later revision to 1.0 or 0.0 takes an action back.
+`value` is shares after per share before, or USD per share; a later revision to 1.0 or 0.0 takes an
+action back. `adjustment` is that of the bars it came with: `none` means the share basis of the ex-date,
+anything else a basis of the source's own.
 """
 
 ACTIONS = pa.DataFrameSchema(

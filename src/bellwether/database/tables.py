@@ -48,6 +48,8 @@ ingestions = sa.Table(
     sa.Column("unchanged", sa.BigInteger, nullable=False),
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("last_session", sa.Date),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("content", sa.String(64)),
 )
 
 materialisations = sa.Table(

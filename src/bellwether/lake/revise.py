@@ -64,7 +64,12 @@ def told_actions(bars: pl.DataFrame) -> pl.DataFrame:
     """Return the splits and dividends that bars (schema BARS_IN) tell, as actions."""
     parts = [
         bars.filter(pl.col(column) != NEUTRAL[kind]).select(
-            "symbol", "session", pl.lit(kind).alias("kind"), pl.col(column).alias("value"), *TOLD_BY
+            "symbol",
+            "session",
+            pl.lit(kind).alias("kind"),
+            pl.col(column).alias("value"),
+            "adjustment",
+            *TOLD_BY,
         )
         for column, kind in KINDS.items()
     ]
@@ -78,7 +83,7 @@ def taken_back(bars: pl.DataFrame, told: pl.DataFrame, known: pl.DataFrame) -> p
     )
     if standing.height == 0:
         return told.clear()
-    again = bars.select("symbol", "session", *TOLD_BY)
+    again = bars.select("symbol", "session", "adjustment", *TOLD_BY)
     gone = standing.select(*ACTIONS.keys).join(told, on=list(ACTIONS.keys), how="anti")
     back = gone.join(again, on=list(BARS.keys), how="inner", maintain_order="left")
     neutral = pl.col("kind").replace_strict(NEUTRAL, return_dtype=pl.Float64)

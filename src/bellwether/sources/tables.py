@@ -14,16 +14,17 @@ import polars as pl
 
 from bellwether.core.errors import InvalidRequest, UnreadableFile
 from bellwether.core.ports import SourceQuery
+from bellwether.sources.fingerprint import Fingerprint
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 META = ("location", "why")
 
 
-def tables(query: SourceQuery) -> Iterator[tuple[Path, pl.DataFrame]]:
+def tables(query: SourceQuery, read: Fingerprint) -> Iterator[tuple[Path, pl.DataFrame]]:
     """Read the file or every file of the folder at `query.path`.
 
     A table has the file's columns, `location` and, if it was text, `why` (`malformed_row` where a
-    row has another number of fields than the header, else null).
+    row has another number of fields than the header, else null). The bytes are taken into account in `read`.
 
     Raises
     ------
@@ -36,7 +37,10 @@ def tables(query: SourceQuery) -> Iterator[tuple[Path, pl.DataFrame]]:
         raise InvalidRequest("--path", "say which file or folder to read")
     _check_zone(query.zone)
     for path in _found(Path(query.path)):
-        yield path, _parquet(path) if path.suffix == ".parquet" else _csv(path)
+        content = _bytes(path)
+        read.add(path.name, content)
+        parquet = path.suffix == ".parquet"
+        yield path, _parquet(path, content) if parquet else _csv(path, content)
 
 
 def quoted(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
@@ -71,9 +75,16 @@ def _found(path: Path) -> list[Path]:
     return [path]
 
 
-def _parquet(path: Path) -> pl.DataFrame:
+def _bytes(path: Path) -> bytes:
     try:
-        table = pl.read_parquet(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableFile(path.name, str(error)) from error
+
+
+def _parquet(path: Path, content: bytes) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableFile(path.name, f"no readable Parquet ({error})") from error
     if table.height == 0:
@@ -84,8 +95,8 @@ def _parquet(path: Path) -> pl.DataFrame:
     )
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    text = io.StringIO(_decoded(path), newline="")
+def _csv(path: Path, content: bytes) -> pl.DataFrame:
+    text = io.StringIO(_decoded(path, content), newline="")
     reader = csv.reader(text)
     header = _header(reader, path)
     width = len(header)
@@ -108,9 +119,8 @@ def _csv(path: Path) -> pl.DataFrame:
     )
 
 
-def _decoded(path: Path) -> str:
+def _decoded(path: Path, content: bytes) -> str:
     try:
-        content = path.read_bytes()
         if path.name.lower().endswith(".gz"):
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
