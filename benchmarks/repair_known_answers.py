@@ -71,9 +71,9 @@ def judged(bars: pl.DataFrame, wanted: pl.DataFrame, out: pl.DataFrame) -> dict[
 def pairs(shared: Path) -> tuple[list[dict[str, object]], dict[str, int]]:
     """Repair every faulty file and every clean one."""
     calendar, table, clean = session_calendar(), [], {"files": 0, "rows": 0, "touched": 0}
-    for (symbol, fault, variant), bars in known_answers(shared).partition_by(
-        "symbol", "fault", "variant", as_dict=True
-    ).items():
+    for (symbol, fault, variant), bars in (
+        known_answers(shared).partition_by("symbol", "fault", "variant", as_dict=True).items()
+    ):
         done = repair(bars, calendar)
         if variant != "faulty":
             clean["files"] += 1
@@ -120,7 +120,7 @@ def as_etf(told: pl.DataFrame) -> pl.DataFrame:
     factor = pl.col(names["unadj_close"]).cast(pl.Float64) / pl.col(names["close"])
     symbol = names.get("symbol") or names["ticker"]
     return told.select(
-        symbol=pl.col(symbol),
+        symbol=pl.col(symbol).cast(pl.String),
         session=pl.col(names["date"]),
         **{c: pl.col(names[c]) * factor for c in ("open", "high", "low", "close")},
         volume=pl.col(names["volume"]).cast(pl.Float64),
@@ -136,7 +136,7 @@ def as_raw(told: pl.DataFrame) -> pl.DataFrame:
     names = {c.lower(): c for c in told.columns}
     symbol = names.get("symbol") or names["ticker"]
     return told.select(
-        symbol=pl.col(symbol),
+        symbol=pl.col(symbol).cast(pl.String),
         session=pl.col(names["date"]),
         **{c: pl.col(names[c]).cast(pl.Float64) for c in ("open", "high", "low", "close")},
         volume=pl.col(names["volume"]).cast(pl.Float64),
@@ -161,7 +161,9 @@ def main() -> None:
     head = ("fault", "symbol", "faulty", "repaired", "wrong", "missed", "again", "kinds")
     print("  ".join(f"{h:<18}" if i < 2 else f"{h:>8}" for i, h in enumerate(head)))
     for row in table:
-        print("  ".join(f"{row[h]!s:<18}" if i < 2 else f"{row[h]!s:>8}" for i, h in enumerate(head)))
+        print(
+            "  ".join(f"{row[h]!s:<18}" if i < 2 else f"{row[h]!s:>8}" for i, h in enumerate(head))
+        )
     faulty, repaired = (sum(int(str(r[k])) for r in table) for k in ("faulty", "repaired"))
     print(f"all: {repaired} of {faulty} rows repaired exactly ({repaired / faulty:.1%})")
     print(f"clean: {clean}")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, export, model, quality, requests, service
+from bellwether.cli import data, export, model, quality, repair, requests, service
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, quality.app, model.app, service.app, requests.app):
+for group in (data.app, quality.app, repair.app, model.app, service.app, requests.app):
     app.registered_commands += group.registered_commands
 data.lake.command("export")(export.export)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")

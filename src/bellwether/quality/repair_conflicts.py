@@ -39,10 +39,15 @@ def conflicts(
         _bare(sheet, e, factors, policy)
     for e in odd:
         if sides == {"closes"}:
-            words = "the adjusted closes before are no numbers, where others subtract a wrong amount"
+            words = (
+                "the adjusted closes before are no numbers, where others subtract a wrong amount"
+            )
             _adjust(e, factors, Why("dividend_not_adjusted", words, 0.95), policy)
         else:
-            sheet.leave(e.row, Why("dividend_not_adjusted", "the adjusted closes before are no numbers", 0.5))
+            sheet.leave(
+                e.row,
+                Why("dividend_not_adjusted", "the adjusted closes before are no numbers", 0.5),
+            )
 
 
 def _groups(events: Sequence[Event]) -> list[list[Event]]:
@@ -59,9 +64,7 @@ def _groups(events: Sequence[Event]) -> list[list[Event]]:
     return groups
 
 
-def _one_cause(
-    sheet: Sheet, group: Sequence[Event], factors: Factors, policy: RepairPolicy
-) -> str:
+def _one_cause(sheet: Sheet, group: Sequence[Event], factors: Factors, policy: RepairPolicy) -> str:
     """Settle a group; return which side was wrong: "closes", "amounts" or "unknown"."""
     amounts, implied = [e.amount for e in group], [max(e.implied, 0.0) for e in group]
     odds = pooled(group, amounts, implied)
@@ -91,9 +94,7 @@ def _one_cause(
     return "unknown"
 
 
-def _gains(
-    sheet: Sheet, events: Sequence[Event], factors: Factors, policy: RepairPolicy
-) -> None:
+def _gains(sheet: Sheet, events: Sequence[Event], factors: Factors, policy: RepairPolicy) -> None:
     """Stop subtracting a capital gain twice, where prices fell by the whole amount once."""
     heard = sum(e.heard(e.amount, e.implied) for e in events)
     if events and heard >= policy.odds_gains:
@@ -105,7 +106,9 @@ def _gains(
             _adjust(e, factors, Why("dividend_not_adjusted", words, 0.97), policy)
         return
     for e in events:
-        words = "the adjusted closes subtract the capital gain on top; prices do not say which is right"
+        words = (
+            "the adjusted closes subtract the capital gain on top; prices do not say which is right"
+        )
         sheet.leave(e.row, Why("dividend_not_adjusted", words, 0.5))
 
 
@@ -117,7 +120,9 @@ def _bare(sheet: Sheet, event: Event, factors: Factors, policy: RepairPolicy) ->
     if sane and heard > FRESH:
         _adjust(event, factors, Why("dividend_not_adjusted", words, 0.9), policy)
     else:
-        sheet.leave(event.row, Why("dividend_not_adjusted", f"{words}; the price speaks against it", 0.5))
+        sheet.leave(
+            event.row, Why("dividend_not_adjusted", f"{words}; the price speaks against it", 0.5)
+        )
 
 
 def _as_the_others(sheet: Sheet, event: Event, unit: float, policy: RepairPolicy) -> None:

@@ -1,6 +1,7 @@
 """Dividends told twice, in other units, or not taken out of the adjusted closes."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,12 +9,14 @@ from bellwether.quality.repair_adjusted import Factors
 from bellwether.quality.repair_conflicts import conflicts
 from bellwether.quality.repair_events import Event, events_of, pooled
 from bellwether.quality.repair_policy import RepairPolicy
+from bellwether.quality.repair_twins import phantom
 from bellwether.quality.sheet import Sheet, Why
 
 HUNDRED = 100.0
 SAME = 0.002
 NEIGHBOUR = 0.03
 AROUND = 25
+LIKE = 0.1
 MANY, MOST = 4, 0.8
 
 
@@ -40,23 +43,23 @@ def _twins(
 ) -> list[Event]:
     """Take out a dividend that is told twice within days."""
     kept = list(events)
-    for first, second in zip(events, events[1:], strict=False):
+    for first, second in pairwise(events):
         apart = int(sheet.position[second.row] - sheet.position[first.row])
         scale = first.amount / second.amount
         same = any(abs(scale / k - 1) < SAME for k in (1.0, HUNDRED, 1 / HUNDRED))
         if not same or apart > policy.twin_sessions or not _seldom(sheet, events, policy):
             continue
-        gone = _phantom(first, second, events)
+        gone, sure = phantom(sheet, first, second, events)
         if gone is None:
-            words = f"{first.amount:g} is listed twice, {apart} sessions apart; the price does not say which is right"
+            words = f"{first.amount:g} is listed twice, {apart} sessions apart; nothing says which is right"
             sheet.leave(first.row, Why("phantom_dividend", words, 0.5))
             continue
         other = second if gone is first else first
         words = (
             f"{gone.amount * gone.per_share:g} stands again, as {other.amount * other.per_share:g}, on "
-            f"{sheet.day(other.row)}, {apart} sessions away, where the price fits at least as well"
+            f"{sheet.day(other.row)}, {apart} sessions away; what is paid once was told twice"
         )
-        why = Why("phantom_dividend", words, 0.9)
+        why = Why("phantom_dividend", words, sure)
         sheet.put(gone.row, "dividend_usd", 0.0, why)
         factors.put(gone, 1.0, why)
         kept.remove(gone)
@@ -69,23 +72,7 @@ def _seldom(sheet: Sheet, events: Sequence[Event], policy: RepairPolicy) -> bool
     return len(places) == 2 or bool(np.median(np.diff(places)) > 2 * policy.twin_sessions)  # noqa: PLR2004
 
 
-def _phantom(first: Event, second: Event, events: Sequence[Event]) -> Event | None:
-    """Choose which of two to take out; None where the evidence is against either choice."""
-    if first.adjusted:
-        empty = [abs(e.implied) <= e.noise for e in (first, second)]
-        if empty[0] != empty[1]:
-            return first if empty[0] else second
-    rest = [e.amount for e in events if e is not first and e is not second]
-    if not 0.5 < first.amount / second.amount < 2.0 and rest:  # noqa: PLR2004
-        odd = [abs(np.log(e.amount / np.median(rest))) for e in (first, second)]
-        return first if odd[0] > odd[1] else second
-    here = first.heard(first.amount, 0.0) + second.heard(0.0, second.amount)
-    return first if here <= 0 else None
-
-
-def _change(
-    sheet: Sheet, event: Event, amount: float, why: Why, factors: Factors
-) -> None:
+def _change(sheet: Sheet, event: Event, amount: float, why: Why, factors: Factors) -> None:
     """Write another amount, and take it out of the adjusted closes."""
     told = float(f"{amount * event.per_share:.10g}")
     sheet.put(event.row, "dividend_usd", told, why)
@@ -98,7 +85,7 @@ def _too_large(
     sheet: Sheet, events: Sequence[Event], factors: Factors, policy: RepairPolicy
 ) -> None:
     """Divide by 100 what no price can have paid and nobody contradicts."""
-    for e in events:
+    for k, e in enumerate(events):
         small = e.amount / HUNDRED
         if not e.agrees or e.settled or e.share < policy.largest_yield / 2:
             continue
@@ -108,6 +95,12 @@ def _too_large(
         odds = pooled([e], [small], [e.amount])
         if not impossible and (odds < policy.odds_agreed or _fell_nearby(sheet, e)):
             continue
+        if not _like_others(e, [*events[max(0, k - 1) : k], *events[k + 1 : k + 2]], small):
+            words = (
+                f"{e.amount * e.per_share:g} is {e.share:.0%} of the price and unlike the others"
+            )
+            sheet.leave(e.row, Why("bad_dividend_amount", words, 0.5))
+            continue
         how = "is more than the price itself" if impossible else f"is {e.share:.0%} of the price"
         words = (
             f"{e.amount * e.per_share:g} {how} ({e.price:g}), which fell by {_fallen(e)}; "
@@ -115,6 +108,17 @@ def _too_large(
         )
         sure = 0.95 if impossible else 0.97
         _change(sheet, e, small, Why("bad_dividend_amount", words, sure), factors)
+
+
+def _like_others(event: Event, beside: Sequence[Event], amount: float) -> bool:
+    """Say whether the amount is like those beside it: the value of a spin-off never is.
+
+    Where there is none beside it, or where the price rules the amount out, the adjusted closes
+    have to have taken it out: then it is a dividend.
+    """
+    if event.adjusted and (event.share >= 1 or not beside):
+        return True
+    return any(abs(np.log(amount / e.amount)) < LIKE for e in beside)
 
 
 def _fallen(event: Event) -> str:
@@ -162,7 +166,7 @@ def _one_too_small(
 ) -> None:
     """Multiply by 100 the one dividend that is a hundredth of those beside it."""
     for k, e in enumerate(events):
-        beside = [n for n in (*events[max(0, k - 1) : k], *events[k + 1 : k + 2])]
+        beside = [*events[max(0, k - 1) : k], *events[k + 1 : k + 2]]
         tiny = e.share < policy.smallest_yield and e.amount * e.per_share < policy.smallest_usd
         if not tiny or e.settled or not e.agrees or len(beside) < 2:  # noqa: PLR2004
             continue

@@ -12,6 +12,7 @@ TYPICAL_YIELD, YIELD_SPREAD = -2.1, 0.4
 FLOOR = -8.0
 TAIL = 4.0
 FLOAT32 = 1e-7
+AGREED = 0.3
 
 
 @dataclass(slots=True)
@@ -48,7 +49,9 @@ class Event:
     @property
     def agrees(self) -> bool:
         """Say whether the adjusted closes subtract what is listed, or there are none."""
-        return not self.adjusted or abs(self.implied - self.amount) <= self.noise + 0.05 * self.amount
+        if not self.adjusted:
+            return True
+        return abs(self.implied - self.amount) <= self.noise + AGREED * self.amount
 
     def heard(self, amount: float, over: float) -> float:
         """Return how much better the price's fall fits `amount` than `over` (log odds)."""
@@ -67,7 +70,7 @@ def usual(share: float) -> float:
     if not 0 < share < 1:
         return -20.0
     z = (np.log10(share) - TYPICAL_YIELD) / YIELD_SPREAD
-    return max(FLOOR, -z * z / 2)
+    return max(FLOOR, float(-z * z / 2))
 
 
 def pooled(events: Sequence[Event], amounts: Sequence[float], over: Sequence[float]) -> float:

@@ -1,5 +1,7 @@
 """Prices in the wrong scale or place, where the bars around leave one value only."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from bellwether.quality.repair_policy import RepairPolicy
@@ -113,8 +115,7 @@ def _middle(logs: Floats) -> Floats:
 def _runs(power: Ints) -> list[tuple[int, int]]:
     """List the runs [lo, hi) of one and the same power other than 0."""
     edges = np.flatnonzero(np.diff(power, prepend=power[0] - 1, append=power[-1] - 1))
-    spans = zip(edges[:-1], edges[1:], strict=True)
-    return [(int(lo), int(hi)) for lo, hi in spans if power[lo] != 0]
+    return [(int(lo), int(hi)) for lo, hi in pairwise(edges) if power[lo] != 0]
 
 
 def _returns(
@@ -140,9 +141,7 @@ def _one_scale(sheet: Sheet, run: Ints) -> bool:
     return bool(np.isfinite(bars).all() and (np.ptp(bars, axis=0) <= SAME_BAR).all())
 
 
-def _share_count(
-    sheet: Sheet, run: Ints, shift: float, policy: RepairPolicy
-) -> tuple[bool, bool]:
+def _share_count(sheet: Sheet, run: Ints, shift: float, policy: RepairPolicy) -> tuple[bool, bool]:
     """Say whether the volume shows the split too, and whether one is listed nearby."""
     near = slice(max(0, run[0] - policy.split_window), run[-1] + policy.split_window + 1)
     steps = np.abs(np.log(sheet.values["split_ratio"][near]))

@@ -114,7 +114,9 @@ def _missed(sheet: Sheet, rows: Ints) -> None:
         row = int(rows[k + 1])
         ratio = float(np.exp(smooth[k] - traded[k]))
         near = Fraction(ratio).limit_denominator(SIMPLE)
-        simple = float(near) if ratio > 1 else 1.0 / float(Fraction(1 / ratio).limit_denominator(SIMPLE))
+        simple = (
+            float(near) if ratio > 1 else 1.0 / float(Fraction(1 / ratio).limit_denominator(SIMPLE))
+        )
         idle = sheet.values["dividend_usd"][row] == 0 and sheet.values["split_ratio"][row] == 1.0
         if not idle or abs(simple / ratio - 1) > EXACT or abs(np.log(simple)) < LEAST_STEP:
             continue

@@ -101,7 +101,8 @@ class Sheet:
         after = np.minimum(np.searchsorted(others, rows), len(others) - 1)
         near = ratio[others[after]]
         alike = np.abs(np.log(np.abs(ratio[rows] / near) + 1e-300)) < np.log(2.0)
-        return rows[alike & np.isfinite(ratio[rows])]
+        following: Ints = rows[alike & np.isfinite(ratio[rows])]
+        return following
 
 
 def times(value: float, by: float) -> float:
