@@ -15,7 +15,7 @@ from bellwether.core.errors import InvalidRequest, SchemaViolation
 from bellwether.core.schemas import REPAIRS, REPAIRS_LEFT, check
 from bellwether.quality.repair_dividends import repair_dividends
 from bellwether.quality.repair_policy import KINDS, RepairPolicy
-from bellwether.quality.repair_prices import repair_prices, unit_stretch
+from bellwether.quality.repair_prices import repair_bars, row_slips, unit_stretch
 from bellwether.quality.repair_splits import repair_splits
 from bellwether.quality.sheet import PRICES, Sheet
 
@@ -131,8 +131,13 @@ def _sheet(part: pl.DataFrame, calendar: SessionCalendar) -> Sheet:
 
 
 def _repaired(sheet: Sheet, policy: RepairPolicy) -> Sheet:
-    repair_prices(sheet, policy)
-    repair_splits(sheet, policy)
+    repair_bars(sheet, policy)
+    if sheet.basis == "none":  # a split on the wrong day looks like bars off scale
+        repair_splits(sheet, policy)
+    if "decimal_slip" in policy.kinds:
+        row_slips(sheet, policy)
+    if sheet.basis == "splits":  # bars off scale look like a split on the wrong day
+        repair_splits(sheet, policy)
     if "units_100x" in policy.kinds:
         unit_stretch(sheet, policy)
     repair_dividends(sheet, policy)

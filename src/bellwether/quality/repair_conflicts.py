@@ -13,6 +13,8 @@ UNITS = (100.0, 1 / 100.0)
 UNIT_SLACK = 0.03
 ALIKE = 0.05
 CERTAIN = 20.0
+ANCHOR = float(np.log(1.5))
+SCALE = float(np.log(6.0))
 FRESH = -4.0
 
 
@@ -81,7 +83,8 @@ def _one_cause(sheet: Sheet, group: Sequence[Event], factors: Factors, policy: R
         for e in group:
             _adjust(e, factors, why, policy)
         return "closes"
-    if odds <= -policy.odds_conflict and unit is not None and "bad_dividend_amount" in policy.kinds:
+    wanted = unit is not None and "bad_dividend_amount" in policy.kinds
+    if odds <= -policy.odds_conflict and unit is not None and wanted and _anchored(sheet, min(e.before for e in group)):
         why = Why("bad_dividend_amount", f"{said} the closes (log odds {-odds:.1f})", 0.97)
         for e in group:
             told = float(f"{e.amount * unit * e.per_share:.10g}")
@@ -92,6 +95,18 @@ def _one_cause(sheet: Sheet, group: Sequence[Event], factors: Factors, policy: R
     for e in group:
         sheet.leave(e.row, Why("dividend_not_adjusted", words, 0.5))
     return "unknown"
+
+
+def _anchored(sheet: Sheet, since: int) -> bool:
+    """Say whether prices and adjusted closes are on one scale, from a row to the newest.
+
+    Where they are not, prices in other units look as if the dividend were.
+    """
+    rows = sheet.valid()
+    newest = sheet.values["adj_close"][rows[-1]] / sheet.values["close"][rows[-1]]
+    steps = np.diff(np.log(sheet.continuous()[rows[rows >= since]]))
+    whole = bool((np.abs(steps) < SCALE).all())
+    return bool(whole and newest > 0 and abs(np.log(newest)) < ANCHOR)
 
 
 def _gains(sheet: Sheet, events: Sequence[Event], factors: Factors, policy: RepairPolicy) -> None:

@@ -13,6 +13,7 @@ FLOOR = -8.0
 TAIL = 4.0
 FLOAT32 = 1e-7
 AGREED = 0.3
+UNCERTAIN = float(np.log(2.5))
 
 
 @dataclass(slots=True)
@@ -89,18 +90,23 @@ def pooled(events: Sequence[Event], amounts: Sequence[float], over: Sequence[flo
 
 
 def events_of(sheet: Sheet, policy: RepairPolicy) -> list[Event]:
-    """List the symbol's dividends, oldest first; on the first bar there is nothing to judge by."""
-    rows = sheet.valid()
+    """List the symbol's dividends, oldest first.
+
+    On the first bar there is nothing to judge by; where the price itself changes its scale, neither.
+    """
+    rows, base = sheet.valid(), sheet.continuous()
     paid = np.flatnonzero(sheet.values["dividend_usd"] > 0)
     rest = later_splits(sheet)
     ratio, noise = ratio_of(sheet), noise_of(sheet)
-    spread = spread_of(np.diff(np.log(sheet.continuous()[rows])), policy.least_spread)
+    spread = spread_of(np.diff(np.log(base[rows])), policy.least_spread)
     found = []
     for row in paid:
         k = int(np.searchsorted(rows, row))
         if k == 0:
             continue
         before = int(rows[k - 1])
+        if abs(np.log(base[row] / base[before])) > UNCERTAIN:
+            continue
         found.append(_event(sheet, int(row), before, rest, ratio, noise, spread))
     return found
 

@@ -18,13 +18,12 @@ UNIT = 100.0
 LEAST_ROWS = 8
 
 
-def repair_prices(sheet: Sheet, policy: RepairPolicy) -> None:
-    """Put right what one bar or a few bars have wrong against their neighbours."""
+def repair_bars(sheet: Sheet, policy: RepairPolicy) -> None:
+    """Put right what a bar contradicts itself in."""
     if "swapped_range" in policy.kinds:
         swapped_range(sheet)
     if "decimal_slip" in policy.kinds:
         field_slips(sheet)
-        row_slips(sheet, policy)
 
 
 def swapped_range(sheet: Sheet) -> None:
@@ -94,7 +93,7 @@ def row_slips(sheet: Sheet, policy: RepairPolicy) -> None:
         n = int(power[lo])
         if not _returns(logs, off, (lo, hi), n, policy) or (abs(n) == 1 and spread > ERRATIC):
             continue
-        if not _one_scale(sheet, run):
+        if not _one_scale(sheet, run) or _at_split(sheet, run):
             continue
         by, (shares, near) = 10.0**-n, _share_count(sheet, run, -n * TEN, policy)
         kind = "split_not_applied" if near else "decimal_slip"
@@ -133,6 +132,14 @@ def _returns(
         (abs(logs[lo] - logs[lo - 1] - n * TEN), abs(logs[hi - 1] - logs[hi] - n * TEN))
     )
     return bool(misses[0] <= NEAR and misses[1] <= min(FAR, 0.25 * abs(n) * TEN))
+
+
+def _at_split(sheet: Sheet, run: Ints) -> bool:
+    """Say whether bars as traded begin or end to be off on a listed split: its day may be wrong."""
+    if sheet.basis != "none":
+        return False
+    edges = [int(run[0]), min(int(run[-1]) + 1, len(sheet.days) - 1)]
+    return bool((sheet.values["split_ratio"][edges] != 1.0).any())
 
 
 def _one_scale(sheet: Sheet, run: Ints) -> bool:

@@ -13,6 +13,7 @@ SLACK, LARGE_SLACK = 0.05, 0.3
 VOLUME_SLACK = 0.5
 SIMPLE = 20
 EXACT = 2e-3
+STANDS = 5
 
 
 def repair_splits(sheet: Sheet, policy: RepairPolicy) -> None:
@@ -104,6 +105,23 @@ def _misdated(sheet: Sheet, rows: Ints, event: int, policy: RepairPolicy) -> Non
     sheet.put(t, "split_ratio", ratio, why_moved)
 
 
+def _stays(sheet: Sheet, rows: Ints, t: int, step: float) -> bool:
+    """Say whether prices and volume stand on the new scale for days, as after a split.
+
+    Prices alone may be a slip, or in other units for a while.
+    """
+    before, after = rows[max(0, t - STANDS) : t], rows[t : t + STANDS]
+    if len(before) < 2 or len(after) < 2:  # noqa: PLR2004 - one bar may be a slip
+        return False
+    logs = np.log(sheet.continuous())
+    moved = float(np.median(logs[after]) - np.median(logs[before]))
+    volume = sheet.values["volume"]
+    was, now = float(np.median(volume[before])), float(np.median(volume[after]))
+    if abs(moved - step) >= abs(step) / 3 or not (was > 0 and now > 0):
+        return False
+    return bool(abs(np.log(now / was) + step) < abs(np.log(now / was)))
+
+
 def _missed(sheet: Sheet, rows: Ints) -> None:
     """List a split that price and adjusted close show together: one jumps, the other does not."""
     adjusted = sheet.values["adj_close"]
@@ -119,6 +137,8 @@ def _missed(sheet: Sheet, rows: Ints) -> None:
         )
         idle = sheet.values["dividend_usd"][row] == 0 and sheet.values["split_ratio"][row] == 1.0
         if not idle or abs(simple / ratio - 1) > EXACT or abs(np.log(simple)) < LEAST_STEP:
+            continue
+        if not _stays(sheet, rows, int(k + 1), -float(np.log(simple))):
             continue
         words = (
             f"the close moves by {np.exp(traded[k]):.4g} and the adjusted close by "

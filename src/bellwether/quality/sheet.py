@@ -109,7 +109,7 @@ def times(value: float, by: float) -> float:
     """Multiply, as exactly as a person would: 4037 times 0.01 is 40.37."""
     inverse = 1.0 / by
     whole = round(inverse)
-    out = value / whole if whole > 1 and abs(inverse - whole) < 1e-9 * whole else value * by  # noqa: PLR2004
+    out = value / whole if whole > 1 and abs(inverse - whole) < 1e-9 * whole else value * by
     short = float(f"{out:.13g}")
     return short if abs(short - out) <= SNAP * abs(out) else out
 
