@@ -21,7 +21,7 @@ def clean_bars(
     if split != 1.0 and n > 20:
         ratio[n // 2] = split
     close = np.empty(n)
-    close[0] = rng.uniform(40, 200)
+    close[0] = np.round(rng.uniform(40, 200), 2)
     for i in range(1, n):
         before = close[i - 1] / ratio[i]
         if i % 60 == 30 and ratio[i] == 1.0:

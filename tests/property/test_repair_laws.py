@@ -41,7 +41,9 @@ def swap(bars: pl.DataFrame, draw: Draw) -> pl.DataFrame:
 
 
 def units(bars: pl.DataFrame, draw: Draw) -> pl.DataFrame:
-    return scaled(bars, slice(0, draw(st.integers(1, bars.height))), draw(st.sampled_from([100.0, 0.01])))
+    return scaled(
+        bars, slice(0, draw(st.integers(1, bars.height))), draw(st.sampled_from([100.0, 0.01]))
+    )
 
 
 def dividend(bars: pl.DataFrame, draw: Draw) -> pl.DataFrame:
@@ -100,8 +102,8 @@ def test_a_planted_fault_is_undone_or_left_and_never_made_a_third_value(
     out = put_right(told, done.changes)
     for name in [f for f in FIELDS if f in clean.columns]:
         right, was, now = (f[name].to_numpy() for f in (clean, told, out))
-        within = {"volume": 1e-5, "adj_close": 1e-6}.get(name, 1e-9)
-        undone = np.abs(now - right) <= within * np.abs(right)
+        within = {"adj_close": 1e-6}.get(name, 1e-9)
+        undone = np.abs(now - right) <= within * np.abs(right) + 0.5 * (name == "volume")
         assert (undone | (now == was)).all(), (name, done.changes.head(3).rows())
     assert repair(out, CALENDAR).changes.height == 0
 

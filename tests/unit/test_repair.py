@@ -90,12 +90,19 @@ def test_real_extremes_survive() -> None:
         assert repair(told, CALENDAR).changes.height == 0
 
 
-def test_a_short_older_stretch_in_hundredths_comes_to_the_newer_units() -> None:
-    young = clean_bars(5, 60)
-
-    done = fixed(scaled(young, slice(0, 25), 100.0, "adj_close"), young)
+@pytest.mark.parametrize("by", [100.0, 0.01])
+@pytest.mark.parametrize("rows", [slice(0, 25), slice(-12, None)])
+def test_a_short_stretch_in_cents_or_hundreds_comes_to_usd(by: float, rows: slice) -> None:
+    done = fixed(scaled(CLEAN, rows, by, "adj_close"), CLEAN)
 
     assert kinds(done) == {"units_100x"}
+
+
+def test_a_long_stretch_in_other_units_is_said_and_not_touched() -> None:
+    done = repair(scaled(CLEAN.drop("adj_close"), slice(0, 120), 100.0), CALENDAR)
+
+    assert done.changes.height == 0
+    assert done.left["kind"].to_list() == ["units_100x"]
 
 
 def test_units_that_changed_today_are_said_and_not_touched() -> None:
@@ -129,6 +136,14 @@ def test_a_split_that_the_past_does_not_know_is_applied(split: float, off: int) 
     for name in (*OHLC, "adj_close"):
         assert out[name].to_numpy() == pytest.approx(like[name].to_numpy(), rel=1e-9)
     assert out["volume"].to_numpy() == pytest.approx(like["volume"].to_numpy(), abs=1)
+
+
+def test_a_run_off_scale_beside_a_split_is_not_taken_for_the_split() -> None:
+    like = clean_bars(7, basis="splits", split=10.0)
+
+    done = repair(scaled(like.drop("adj_close"), slice(114, 121), 10.0), CALENDAR)
+
+    assert done.changes.height == 0
 
 
 @pytest.mark.parametrize("split", [2.0, 0.2])

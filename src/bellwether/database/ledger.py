@@ -83,7 +83,8 @@ class SqlLedger:
                 for i in range(0, len(rows), ROWS_A_STATEMENT):
                     some = [asdict(row) for row in rows[i : i + ROWS_A_STATEMENT]]
                     insert = dialect.insert(tables.repairs).values(some).on_conflict_do_nothing()
-                    added += connection.execute(insert).rowcount
+                    told = insert.returning(tables.repairs.c.repair_id)
+                    added += len(connection.execute(told).all())
         except SQLAlchemyError as error:
             raise fault(error) from error
         return added

@@ -84,7 +84,12 @@ def _one_cause(sheet: Sheet, group: Sequence[Event], factors: Factors, policy: R
             _adjust(e, factors, why, policy)
         return "closes"
     wanted = unit is not None and "bad_dividend_amount" in policy.kinds
-    if odds <= -policy.odds_conflict and unit is not None and wanted and _anchored(sheet, min(e.before for e in group)):
+    if (
+        odds <= -policy.odds_conflict
+        and unit is not None
+        and wanted
+        and _anchored(sheet, min(e.before for e in group))
+    ):
         why = Why("bad_dividend_amount", f"{said} the closes (log odds {-odds:.1f})", 0.97)
         for e in group:
             told = float(f"{e.amount * unit * e.per_share:.10g}")

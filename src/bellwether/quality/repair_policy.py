@@ -33,9 +33,9 @@ class RepairPolicy:
     flank: int = 3
     """Least bars on the right scale before and after a slip."""
     unit_stretch: int = 60
-    """Longest older stretch in other units that is brought to the newer units, in sessions."""
+    """Longest stretch in other units, from an end of the history, that is repaired, in sessions."""
     unit_settled: int = 5
-    """Least sessions for which the newer units have to stand."""
+    """Least sessions for which each of two units has to stand."""
     split_window: int = 10
     """How far (sessions) a jump may lie from the listed split that explains it."""
 

@@ -15,6 +15,8 @@ BAND = 0.2
 ERRATIC = 0.15
 JUMP = float(np.log(30.0))
 UNIT = 100.0
+CENT = 0.01
+FLOAT32 = 2e-7
 LEAST_ROWS = 8
 
 
@@ -163,7 +165,7 @@ def _share_count(sheet: Sheet, run: Ints, shift: float, policy: RepairPolicy) ->
 
 
 def unit_stretch(sheet: Sheet, policy: RepairPolicy) -> None:
-    """Bring a short older stretch in hundredths (or hundreds) to the newer units."""
+    """Bring a short stretch in cents (or in hundreds) to whole USD, where the grid tells which."""
     rows = sheet.valid()
     if len(rows) < LEAST_ROWS:
         return
@@ -172,15 +174,22 @@ def unit_stretch(sheet: Sheet, policy: RepairPolicy) -> None:
     jumps = np.flatnonzero(np.abs(steps) > JUMP) + 1
     if len(jumps) == 1:
         t = int(jumps[0])
-        sign = float(np.sign(steps[t - 1]))
+        sides = (rows[t:], rows[:t]) if steps[t - 1] > 0 else (rows[:t], rows[t:])
         exact = abs(abs(steps[t - 1]) - np.log(UNIT)) < NEAR
-        if exact and _settled(sheet, rows, t, policy):
+        wrong = _other_units(sheet, *sides) if exact and _settled(sheet, rows, t, policy) else None
+        if wrong is not None and len(wrong) <= policy.unit_stretch:
+            in_cents = wrong is sides[0]
             words = (
-                f"prices jump by {np.exp(steps[t - 1]):.4g} on {sheet.day(int(rows[t]))} and stay; "
-                "the shares traded do not, so the units changed"
+                f"prices jump by {np.exp(steps[t - 1]):.4g} on {sheet.day(int(rows[t]))}, the shares "
+                f"traded do not; {listed(wrong, sheet)} is in "
+                + (
+                    "cents: no price has a fraction"
+                    if in_cents
+                    else "hundreds: prices have 4 decimals"
+                )
             )
-            by = UNIT if sign > 0 else 1 / UNIT
-            sheet.scale(rows[:t], by, Why("units_100x", words, 0.95), shares=False)
+            by = 1 / UNIT if in_cents else UNIT
+            sheet.scale(wrong, by, Why("units_100x", words, 0.95), shares=False)
             return
     for t in jumps:
         words = (
@@ -191,10 +200,30 @@ def unit_stretch(sheet: Sheet, policy: RepairPolicy) -> None:
 
 
 def _settled(sheet: Sheet, rows: Ints, t: int, policy: RepairPolicy) -> bool:
-    if not policy.unit_settled <= t <= policy.unit_stretch or len(rows) - t < policy.unit_settled:
+    """Say whether both scales stand for days, and the shares traded do not change with them."""
+    if min(t, len(rows) - t) < policy.unit_settled:
         return False
     volume = sheet.values["volume"]
     before, after = volume[rows[max(0, t - 10) : t]], volume[rows[t : t + 10]]
     if not (np.median(before) > 0 and np.median(after) > 0):
         return False
     return bool(abs(np.log(np.median(after) / np.median(before))) < np.log(5.0))
+
+
+def _other_units(sheet: Sheet, large: Ints, small: Ints) -> Ints | None:
+    """Return the side that is not in USD: cents have no fractions, USD have two decimals.
+
+    Prices that a later split has divided lie on no grid; then nothing tells.
+    """
+    if sheet.basis != "none" and (sheet.values["split_ratio"] != 1.0).any():
+        return None
+    if _on_grid(sheet, large, 1.0) and _on_grid(sheet, small, CENT):
+        return large
+    fractions = _on_grid(sheet, large, CENT) and not _on_grid(sheet, large, 1.0)
+    return small if fractions and not _on_grid(sheet, small, CENT) else None
+
+
+def _on_grid(sheet: Sheet, rows: Ints, tick: float) -> bool:
+    prices = np.stack([sheet.values[name][rows] for name in PRICES])
+    ticks = prices / tick
+    return bool((np.abs(ticks - np.round(ticks)) <= FLOAT32 * ticks + 1e-9).all())

@@ -1,5 +1,6 @@
 """Splits that the table lists and the prices do not show, or show on another day."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -55,7 +56,7 @@ def _not_applied(sheet: Sheet, rows: Ints, event: int, policy: RepairPolicy) -> 
     if len(found) == 0 and abs(step) >= LARGE_STEP:
         found = around[miss <= LARGE_SLACK * abs(step)]
         found = np.array([t for t in found if _volume_agrees(sheet, rows, int(t), steps)], np.int64)
-    if len(found) != 1:
+    if len(found) != 1 or _undone(steps, int(found[0]), policy):
         return
     t = int(found[0])
     by = ratio if steps[t] * step > 0 else 1.0 / ratio
@@ -64,6 +65,12 @@ def _not_applied(sheet: Sheet, rows: Ints, event: int, policy: RepairPolicy) -> 
         f"be on the basis after the split of {ratio:g} listed for {sheet.day(event)}"
     )
     sheet.scale(rows[:t], by, Why("split_not_applied", words, 0.95), shares=True)
+
+
+def _undone(steps: Floats, t: int, policy: RepairPolicy) -> bool:
+    """Say whether a jump is taken back nearby: then bars are off scale, and no basis changed."""
+    near = _near(t, steps, replace(policy, split_window=2 * policy.split_window))
+    return bool((np.abs(steps[near] + steps[t]) < 0.5 * abs(steps[t])).any())
 
 
 def _volume_agrees(sheet: Sheet, rows: Ints, t: int, steps: Floats) -> bool:
