@@ -226,7 +226,7 @@ def test_a_capital_gain_is_subtracted_once() -> None:
 
 
 def chained(frame: pl.DataFrame, extra: float) -> pl.DataFrame:
-    """Adjusted closes that subtract the dividend, and `extra` times the gain on top."""
+    """Subtract the dividend, and `extra` times the gain on top, in the adjusted closes."""
     amount = (frame["dividend_usd"] + extra * frame["capital_gains"]).to_numpy()
     close = frame["close"].to_numpy()
     factor = np.ones(len(close))

@@ -27,10 +27,11 @@ def repair(
     """
     with edge(as_json=as_json):
         from bellwether.pipelines import repair as use
+        from bellwether.quality.repair_policy import KINDS
 
         config = use.RepairConfig(
             symbols=_listed(symbols, "--symbols", upper=True),
-            kinds=_listed(kinds, "--kinds", upper=False) or use.KINDS,
+            kinds=_listed(kinds, "--kinds", upper=False) or KINDS,
             apply=apply,
         )
         with ports() as wired, progress_bar(silent=as_json) as progress:

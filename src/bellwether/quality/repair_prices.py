@@ -191,12 +191,12 @@ def unit_stretch(sheet: Sheet, policy: RepairPolicy) -> None:
             by = 1 / UNIT if in_cents else UNIT
             sheet.scale(wrong, by, Why("units_100x", words, 0.95), shares=False)
             return
-    for t in jumps:
+    for jump in jumps:
         words = (
-            f"prices jump by {np.exp(steps[t - 1]):.4g}; which of the two scales is right is not "
+            f"prices jump by {np.exp(steps[jump - 1]):.4g}; which of the two scales is right is not "
             "certain from these bars alone"
         )
-        sheet.leave(int(rows[t]), Why("units_100x", words, 0.5))
+        sheet.leave(int(rows[jump]), Why("units_100x", words, 0.5))
 
 
 def _settled(sheet: Sheet, rows: Ints, t: int, policy: RepairPolicy) -> bool:
