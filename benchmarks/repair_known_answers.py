@@ -28,7 +28,7 @@ OTHERS = 1e-5
 
 
 def known_answers(shared: Path) -> pl.DataFrame:
-    """Read the pairs as our bars: dividends on the basis of the ex-date, times cut to days."""
+    """Read the pairs as our bars; times are cut to days."""
     told = pl.read_parquet(shared / "yahoo_faulty_fixed_pairs.parquet").rename(NAMES)
     group = ["symbol", "fault", "variant"]
     split = pl.when(pl.col("Stock Splits") > 0).then("Stock Splits").otherwise(1.0)
@@ -37,8 +37,7 @@ def known_answers(shared: Path) -> pl.DataFrame:
         split_ratio=split,
         adjustment=pl.lit("splits"),
     ).sort(*group, "session")
-    later = pl.col("split_ratio").cum_prod(reverse=True).over(group) / pl.col("split_ratio")
-    return bars.with_columns(dividend_usd=pl.col("Dividends") * later)
+    return bars.with_columns(dividend_usd=pl.col("Dividends"))
 
 
 def same(a: np.ndarray, b: np.ndarray, field: str) -> np.ndarray:

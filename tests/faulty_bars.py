@@ -60,6 +60,7 @@ def _on_newest_basis(frame: pl.DataFrame, shares: np.ndarray) -> pl.DataFrame:
     rest = pl.Series(shares[-1] / shares)
     return frame.with_columns(
         *(pl.col(c) / rest for c in OHLC),
+        dividend_usd=pl.col("dividend_usd") / rest,
         volume=pl.col("volume") * rest,
         adjustment=pl.lit("splits"),
     )

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from tests.faulty_bars import at as cell
 from tests.faulty_bars import clean_bars, scaled
 from typer.testing import CliRunner
 
@@ -16,7 +18,7 @@ from bellwether.cli.main import app
 from bellwether.core.asof import as_of
 from bellwether.core.clock import FixedClock
 from bellwether.core.errors import MissingRecord, StorageError, UnknownName
-from bellwether.core.ports import Ports, SourceQuery
+from bellwether.core.ports import LakeBatch, Ports, SourceQuery
 from bellwether.pipelines import ingest
 from bellwether.pipelines.repair import RepairConfig, run
 from bellwether.settings import Settings
@@ -124,6 +126,77 @@ def test_what_the_source_tells_later_is_just_another_revision(told: Ports, tmp_p
     assert len(told.ledger.repairs()) == 16
 
 
+def wrong_amount(bars: pl.DataFrame) -> pl.DataFrame:
+    """Tell one dividend a hundredfold."""
+    row = int(np.flatnonzero(bars["dividend_usd"].to_numpy() > 0)[1])
+    return cell(bars, row, dividend_usd=bars["dividend_usd"][row] * 100)
+
+
+def test_an_amount_is_put_right_in_the_actions_of_its_source(ports: Ports, tmp_path: Path) -> None:
+    tell(ports, wrong_amount(CLEAN), tmp_path)
+
+    report = run(APPLY, at(ports, T1))
+
+    assert [(r.field, r.kind) for r in report.repairs] == [("dividend_usd", "bad_dividend_amount")]
+    known = as_of(ports.lake.bars(), T1, KEYS)
+    assert known["dividend_usd"].to_list() == CLEAN["dividend_usd"].to_list()
+    before = as_of(ports.lake.bars(), T0, KEYS)
+    assert before["dividend_usd"].to_list() == wrong_amount(CLEAN)["dividend_usd"].to_list()
+    assert run(APPLY, at(ports, T2)).repairs == ()
+
+
+def test_an_action_that_another_source_told_stays_that_sources(
+    ports: Ports, tmp_path: Path
+) -> None:
+    wrong = wrong_amount(CLEAN)
+    bare = scaled(wrong.with_columns(dividend_usd=0.0), slice(100, 101), 100.0)
+    tell(ports, bare, tmp_path)
+    closed = pl.lit(T0).cast(pl.Datetime("us", "UTC"))
+    paid = wrong.filter(pl.col("dividend_usd") > 0).select(
+        "symbol", "session", kind=pl.lit("dividend"), value="dividend_usd",
+        source=pl.lit("actions"), event_time=closed, knowledge_time=closed,
+        knowledge_basis=pl.lit("stated"),
+    )  # fmt: skip
+    ports.lake.append(LakeBatch(actions=paid), T0)
+
+    run(APPLY, at(ports, T1))
+
+    known = as_of(ports.lake.bars(), T1, KEYS)
+    assert known["dividend_usd"].to_list() == CLEAN["dividend_usd"].to_list()
+    assert known["close"].to_list() == CLEAN["close"].to_list()
+    acts = ports.lake.actions()
+    assert set(acts["source"]) == {"actions"}
+    revised = acts.filter(pl.col("revision") > 0)
+    assert revised["knowledge_time"].to_list() == [T1]
+    assert revised["knowledge_basis"].to_list() == ["revised"]
+    assert run(APPLY, at(ports, T2)).repairs == ()
+
+
+def test_a_dividend_told_twice_is_taken_back(ports: Ports, tmp_path: Path) -> None:
+    row = int(np.flatnonzero(CLEAN["dividend_usd"].to_numpy() > 0)[1])
+    twice = cell(CLEAN, row - 4, dividend_usd=CLEAN["dividend_usd"][row] * 100)
+    tell(ports, twice, tmp_path)
+
+    run(APPLY, at(ports, T1))
+
+    known = as_of(ports.lake.bars(), T1, KEYS)
+    assert known["dividend_usd"].to_list() == CLEAN["dividend_usd"].to_list()
+
+
+def test_sources_are_judged_apart(ports: Ports, tmp_path: Path) -> None:
+    tell(ports, CLEAN, tmp_path)
+    columns = ports.lake.bars().drop("ingested_at", "revision").columns
+    other = as_of(ports.lake.bars(), T2, KEYS).select(columns).with_columns(source=pl.lit("second"))
+    ports.lake.append(LakeBatch(bars=scaled(other, slice(50, 51), 0.01)), T0)
+
+    run(APPLY, at(ports, T1))
+
+    bars = ports.lake.bars(every_source=True)
+    assert set(bars.filter(pl.col("revision") > 0)["source"]) == {"second"}
+    newest = bars.sort("revision").unique([*KEYS, "source"], keep="last").sort("source", "session")
+    assert newest["close"].to_list() == CLEAN["close"].to_list() * 2
+
+
 def test_killed_between_record_and_lake_it_is_recorded_once(told: Ports) -> None:
     class Killed(BaseException):
         pass
@@ -133,8 +206,9 @@ def test_killed_between_record_and_lake_it_is_recorded_once(told: Ports) -> None
             self.bars = told.lake.bars
             self.symbols = told.lake.symbols
             self.watermark = told.lake.watermark
+            self.actions = told.lake.actions
 
-        def append_bars(self, *_told: object) -> object:
+        def append(self, *_told: object) -> object:
             raise Killed
 
     with pytest.raises(Killed):
@@ -149,16 +223,17 @@ def test_bars_that_come_in_meanwhile_are_never_overwritten(told: Ports) -> None:
     class Moving:
         def __init__(self) -> None:
             self.bars, self.symbols = told.lake.bars, told.lake.symbols
+            self.actions = told.lake.actions
             self.marks = iter(range(100))
 
         def watermark(self) -> datetime:
             mark = told.lake.watermark()
             assert mark is not None
-            return mark.replace(year=2027, microsecond=next(self.marks))
+            return mark + timedelta(seconds=next(self.marks))
 
-    with pytest.raises(StorageError, match="try again"):
+    with pytest.raises(StorageError, match="run it again"):
         run(APPLY, replace(told, lake=Moving()))  # type: ignore[arg-type]
-    assert told.ledger.repairs() == []
+    assert closes(told, T2) == FAULTY["close"].to_list()
 
 
 def test_an_empty_lake_and_unknown_names_are_refused(ports: Ports, tmp_path: Path) -> None:

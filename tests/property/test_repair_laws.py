@@ -84,13 +84,13 @@ def faulty(draw: Draw) -> tuple[pl.DataFrame, pl.DataFrame]:
     return clean, draw(st.sampled_from(FAULTS))(clean, draw)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(panels())
 def test_clean_bars_are_not_touched(bars: pl.DataFrame) -> None:
     assert repair(bars, CALENDAR).changes.height == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(faulty())
 def test_a_planted_fault_is_undone_or_left_and_never_made_a_third_value(
     pair: tuple[pl.DataFrame, pl.DataFrame],
@@ -108,7 +108,7 @@ def test_a_planted_fault_is_undone_or_left_and_never_made_a_third_value(
     assert repair(out, CALENDAR).changes.height == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(faulty(), faulty())
 def test_symbols_and_the_order_of_rows_do_not_matter(
     one: tuple[pl.DataFrame, pl.DataFrame], two: tuple[pl.DataFrame, pl.DataFrame]

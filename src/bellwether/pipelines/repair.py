@@ -9,12 +9,11 @@ import polars as pl
 
 from bellwether.core.errors import MissingRecord, StorageError, UnknownName
 from bellwether.core.ports import Ports, Progress, RepairRow, quiet
-from bellwether.core.schemas import BARS_IN
-from bellwether.quality.repair import put_right, repair
+from bellwether.pipelines.repair_batches import batches
+from bellwether.quality.repair import repair
 from bellwether.quality.repair_policy import KINDS, RepairPolicy
 
 SHOWN = 12
-TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +89,36 @@ def run(config: RepairConfig, ports: Ports, progress: Progress = quiet) -> Repai
     UnknownName
         If a symbol has no bars, or a kind does not exist.
     StorageError
-        If others keep writing while this judges.
+        If others write meanwhile: run it again, and theirs is judged too.
     """
     _known(config, ports)
-    for _ in range(TRIES):
-        watermark = ports.lake.watermark()
-        if watermark is None:
-            raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
-        bars = _newest(ports.lake.bars(config.symbols), watermark)
-        report, fresh = _judged(config, bars, watermark, ports, progress)
-        if not config.apply or fresh is None:
-            return report
-        if ports.lake.watermark() == watermark:
-            recorded = ports.ledger.record_repairs(report.repairs)
-            done = ports.lake.append_bars(fresh, ports.wall.now())
-            ports.clock.look()
-            return replace(report, applied=True, revised=done.revised, recorded=recorded)
-    raise StorageError(
-        "lake", "bars came in while they were judged; nothing was written, try again"
-    )
+    watermark = ports.lake.watermark()
+    if watermark is None:
+        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    bars = _newest(ports.lake.bars(config.symbols, every_source=True), watermark)
+    report, judged = _judged(config, bars, watermark, ports, progress)
+    if not config.apply or not judged:
+        return report
+    actions = _newest(ports.lake.actions(config.symbols), watermark, "kind")
+    recorded = ports.ledger.record_repairs(report.repairs)
+    revised = _write(judged, actions, watermark, ports)
+    ports.clock.look()
+    return replace(report, applied=True, revised=revised, recorded=recorded)
+
+
+Judged = list[tuple[pl.DataFrame, pl.DataFrame]]
+
+
+def _write(judged: Judged, actions: pl.DataFrame, seen: datetime, ports: Ports) -> int:
+    """Append source by source, and stop where others wrote meanwhile: theirs may be better."""
+    revised = 0
+    now = ports.wall.now()
+    for batch in batches(judged, actions, now):
+        if ports.lake.watermark() != seen:
+            raise StorageError("lake", "others wrote while bars were judged; run it again")
+        done = ports.lake.append(batch, now)
+        seen, revised = done.watermark, revised + done.revised + done.added
+    return revised
 
 
 def _known(config: RepairConfig, ports: Ports) -> None:
@@ -121,53 +131,48 @@ def _known(config: RepairConfig, ports: Ports) -> None:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
 
 
-def _newest(bars: pl.DataFrame, watermark: datetime) -> pl.DataFrame:
-    """Return of every source's bar the newest revision as of the watermark."""
-    seen = bars.filter(pl.col("ingested_at") <= watermark)
-    key = ["source", "symbol", "session"]
+def _newest(rows: pl.DataFrame, watermark: datetime, *also: str) -> pl.DataFrame:
+    """Return the newest revision, as of the watermark, of what every source tells."""
+    key = ["source", "symbol", "session", *also]
+    seen = rows.filter(pl.col("ingested_at") <= watermark)
     return seen.sort(*key, "revision").unique(key, keep="last", maintain_order=True)
 
 
 def _judged(
     config: RepairConfig, bars: pl.DataFrame, watermark: datetime, ports: Ports, progress: Progress
-) -> tuple[RepairReport, pl.DataFrame | None]:
-    """Return the report of a dry run, and the repaired bars (schema BARS_IN) if there are any."""
+) -> tuple[RepairReport, Judged]:
+    """Return the report of a dry run, and what was judged together with its repairs."""
     now = ports.wall.now()
     policy = RepairPolicy(kinds=config.kinds)
     rows: list[RepairRow] = []
     left: list[Finding] = []
-    fresh: list[pl.DataFrame] = []
-    parts = bars.partition_by("source", "symbol", maintain_order=True)
+    judged: Judged = []
+    parts = bars.partition_by("source", "symbol", "adjustment", maintain_order=True)
     for done, part in enumerate(parts):
         progress("Judging", done, len(parts))
-        source = str(part["source"][0])
         found = repair(part, ports.calendar, policy)
-        rows += [_row(r, source, watermark, now) for r in found.changes.iter_rows(named=True)]
-        left += [_left(f, source) for f in found.left.iter_rows(named=True)]
+        rows += _rows(part, found.changes, watermark, now)
+        left += [_left(f, str(part["source"][0])) for f in found.left.iter_rows(named=True)]
         if found.changes.height:
-            fresh.append(_revised(part, found.changes, now))
+            judged.append((part, found.changes))
     progress("Judging", len(parts), len(parts))
     report = RepairReport(False, bars.height, 0, 0, watermark, tuple(rows), tuple(left))
-    return report, pl.concat(fresh) if fresh else None
+    return report, judged
 
 
-def _revised(part: pl.DataFrame, changes: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Return the repaired bars, known from now on whatever was stated of the faulty ones."""
-    touched = part.join(
-        changes.select("symbol", "session").unique(), on=["symbol", "session"], how="semi"
-    )
-    known = touched.with_columns(
-        knowledge_time=pl.lit(now).cast(part.schema["knowledge_time"]),
-        knowledge_basis=pl.lit("revised"),
-    )
-    return put_right(known, changes).select(list(BARS_IN.columns))
-
-
-def _row(told: dict[str, object], source: str, watermark: datetime, now: datetime) -> RepairRow:
-    cell = [told[c] for c in ("symbol", "session", "field", "was", "becomes")]
-    text = repr([source, *map(str, cell), watermark.isoformat()])
-    key = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return RepairRow(repair_id=key, applied_at=now, watermark=watermark, source=source, **told)  # type: ignore[arg-type]
+def _rows(
+    part: pl.DataFrame, changes: pl.DataFrame, watermark: datetime, now: datetime
+) -> list[RepairRow]:
+    """Lay repairs out as they are kept; the id names the cell of one revision of the bar."""
+    known = part.select("symbol", "session", "source", "ingested_at")
+    joined = changes.join(known, on=["symbol", "session"], how="left", maintain_order="left")
+    rows = []
+    for told in joined.iter_rows(named=True):
+        text = "|".join(str(told[c]) for c in ("source", *changes.columns[:5], "ingested_at"))
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        cell = {c: told[c] for c in ("source", *changes.columns)}
+        rows.append(RepairRow(repair_id=key, applied_at=now, watermark=watermark, **cell))
+    return rows
 
 
 def _left(told: dict[str, object], source: str) -> Finding:

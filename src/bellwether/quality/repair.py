@@ -46,7 +46,7 @@ def repair(
     bars : DataFrame
         One row a symbol and session, of one source: `symbol`, `session`, `open`, `high`, `low`,
         `close` (USD), `volume` (shares), `split_ratio`, `dividend_usd` (USD per share on the basis
-        of the ex-date), `adjustment` (one value a symbol; "none" where the column is missing).
+        of the prices), `adjustment` (one value a symbol; "none" where the column is missing).
         `adj_close` (closes with splits and dividends taken out) is used as evidence and repaired
         where it is given, `capital_gains` (USD, a part of the dividend) is used as evidence.
         Null and NaN mean missing; other columns are ignored.

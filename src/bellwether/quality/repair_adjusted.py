@@ -38,19 +38,17 @@ class Factors:
             told = values["dividend_usd"][before + 1 : row + 1]
             if (told > 0).any() or values["split_ratio"][row] != 1.0:
                 continue
-            implied = float(shares[k] * values["close"][before] * rest[row])
-            noise = float(
-                1.5 * values["close"][before] * rest[row] * (self._noise[before] + self._noise[row])
-            )
-            self._list(row, implied, noise)
+            price = float(values["close"][before] * rest[row])
+            noise = 1.5 * price * float(self._noise[before] + self._noise[row])
+            self._list(row, float(shares[k]) * price, noise, float(rest[row]))
 
-    def _list(self, row: int, implied: float, noise: float) -> None:
-        near = [round(implied, d) for d in CENTS if abs(round(implied, d) - implied) <= noise]
-        certain = [v for v, d in zip(near, CENTS, strict=False) if noise < 0.05 * 10.0**-d]
-        words = f"the adjusted closes subtract {implied:.5g}, and no dividend is listed"
-        if certain:
+    def _list(self, row: int, implied: float, noise: float, rest: float) -> None:
+        """List what was paid on the basis of the ex-date, where it has cents."""
+        near = [(round(implied, d), d) for d in CENTS if abs(round(implied, d) - implied) <= noise]
+        words = f"the adjusted closes subtract {implied / rest:.5g}, and no dividend is listed"
+        if near and noise < 0.05 * 10.0 ** -near[0][1]:
             why = Why("missing_dividend", words, 0.9)
-            self._sheet.put(row, "dividend_usd", certain[0], why)
+            self._sheet.put(row, "dividend_usd", near[0][0] / rest, why)
         elif implied > 10 * noise:
             words += "; their rounding leaves its cents open"
             self._sheet.leave(row, Why("missing_dividend", words, 0.5))

@@ -29,7 +29,7 @@ def conflicts(
     told = [e for e in events if e.adjusted and not e.settled and not e.agrees]
     numbers = [e for e in told if np.isfinite(e.implied)]
     odd = [e for e in told if not np.isfinite(e.implied)]
-    bare = [e for e in numbers if abs(e.implied) <= e.noise]
+    bare = [e for e in numbers if e.bare]
     gains = [e for e in numbers if e.gain > 0 and abs(e.implied - e.amount - e.gain) <= e.noise]
     rest = [e for e in numbers if e not in bare and e not in gains]
     _gains(sheet, gains, factors, policy)
@@ -92,7 +92,7 @@ def _one_cause(sheet: Sheet, group: Sequence[Event], factors: Factors, policy: R
     ):
         why = Why("bad_dividend_amount", f"{said} the closes (log odds {-odds:.1f})", 0.97)
         for e in group:
-            told = float(f"{e.amount * unit * e.per_share:.10g}")
+            told = float(f"{e.amount * unit:.10g}")
             sheet.put(e.row, "dividend_usd", told, why)
             e.amount, e.unit, e.settled = e.amount * unit, unit, True
         return "amounts"
@@ -154,7 +154,7 @@ def _as_the_others(sheet: Sheet, event: Event, unit: float, policy: RepairPolicy
             f"{event.amount:g} is {event.share:.1%} of the price; the other dividends of the symbol "
             f"are listed {1 / unit:g} times too large as well"
         )
-        told = float(f"{amount * event.per_share:.10g}")
+        told = float(f"{amount:.10g}")
         sheet.put(event.row, "dividend_usd", told, Why("bad_dividend_amount", words, 0.95))
         event.amount, event.unit = amount, unit
 

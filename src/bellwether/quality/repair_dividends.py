@@ -56,7 +56,7 @@ def _twins(
             continue
         other = second if gone is first else first
         words = (
-            f"{gone.amount * gone.per_share:g} stands again, as {other.amount * other.per_share:g}, on "
+            f"{gone.amount:g} stands again, as {other.amount:g}, on "
             f"{sheet.day(other.row)}, {apart} sessions away; what is paid once was told twice"
         )
         why = Why("phantom_dividend", words, sure)
@@ -74,7 +74,7 @@ def _seldom(sheet: Sheet, events: Sequence[Event], policy: RepairPolicy) -> bool
 
 def _change(sheet: Sheet, event: Event, amount: float, why: Why, factors: Factors) -> None:
     """Write another amount, and take it out of the adjusted closes."""
-    told = float(f"{amount * event.per_share:.10g}")
+    told = float(f"{amount:.10g}")
     sheet.put(event.row, "dividend_usd", told, why)
     if event.adjusted:
         factors.put(event, 1.0 - amount / event.price, why)
@@ -96,15 +96,12 @@ def _too_large(
         if not impossible and (odds < policy.odds_agreed or _fell_nearby(sheet, e)):
             continue
         if not _like_others(e, [*events[max(0, k - 1) : k], *events[k + 1 : k + 2]], small):
-            words = (
-                f"{e.amount * e.per_share:g} is {e.share:.0%} of the price and unlike the others"
-            )
+            words = f"{e.amount:g} is {e.share:.0%} of the price and unlike the others"
             sheet.leave(e.row, Why("bad_dividend_amount", words, 0.5))
             continue
         how = "is more than the price itself" if impossible else f"is {e.share:.0%} of the price"
         words = (
-            f"{e.amount * e.per_share:g} {how} ({e.price:g}), which fell by {_fallen(e)}; "
-            "a hundredth of it fits"
+            f"{e.amount:g} {how} ({e.price:g}), which fell by {_fallen(e)}; a hundredth of it fits"
         )
         sure = 0.95 if impossible else 0.97
         _change(sheet, e, small, Why("bad_dividend_amount", words, sure), factors)
@@ -143,7 +140,7 @@ def _too_small(
         if e.agrees
         and not e.settled
         and e.share < policy.smallest_yield
-        and e.amount * e.per_share < policy.smallest_usd
+        and e.paid < policy.smallest_usd
     ]
     if len(small) < MANY or len(small) < MOST * len(events):
         return
@@ -167,7 +164,7 @@ def _one_too_small(
     """Multiply by 100 the one dividend that is a hundredth of those beside it."""
     for k, e in enumerate(events):
         beside = [*events[max(0, k - 1) : k], *events[k + 1 : k + 2]]
-        tiny = e.share < policy.smallest_yield and e.amount * e.per_share < policy.smallest_usd
+        tiny = e.share < policy.smallest_yield and e.paid < policy.smallest_usd
         if not tiny or e.settled or not e.agrees or len(beside) < 2:  # noqa: PLR2004
             continue
         large = e.amount * HUNDRED
@@ -177,7 +174,7 @@ def _one_too_small(
         if e.heard(large, e.amount) < -1:
             continue
         words = (
-            f"{e.amount * e.per_share:g} is a hundredth of the dividend of "
+            f"{e.amount:g} is a hundredth of the dividend of "
             f"{sheet.day(twins[0].row)} and less than any company pays"
         )
         _change(sheet, e, large, Why("bad_dividend_amount", words, 0.95), factors)

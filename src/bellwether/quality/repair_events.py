@@ -12,7 +12,7 @@ TYPICAL_YIELD, YIELD_SPREAD = -2.1, 0.4
 FLOOR = -8.0
 TAIL = 4.0
 FLOAT32 = 1e-7
-AGREED = 0.3
+AGREED, NOTHING = 0.3, 0.003
 UNCERTAIN = float(np.log(2.5))
 
 
@@ -23,7 +23,7 @@ class Event:
     `price` is the last close before, `fall` the share of it that the price lost by the close of
     the ex-date (NaN without trading), `implied` the amount that the adjusted closes subtract
     (NaN where there are none or they are no numbers), `noise` what their rounding leaves open.
-    `per_share` leads back to the basis of the ex-date.
+    `paid` is the amount on the basis of the ex-date.
     """
 
     row: int
@@ -33,7 +33,7 @@ class Event:
     fall: float
     implied: float
     noise: float
-    per_share: float
+    paid: float
     gain: float
     spread: float
     adjusted: bool
@@ -53,6 +53,12 @@ class Event:
         if not self.adjusted:
             return True
         return abs(self.implied - self.amount) <= self.noise + AGREED * self.amount
+
+    @property
+    def bare(self) -> bool:
+        """Say whether the adjusted closes know nothing of it, not even a hundredth."""
+        sharp = self.noise < NOTHING * self.amount
+        return self.adjusted and sharp and abs(self.implied) <= NOTHING * self.amount
 
     def heard(self, amount: float, over: float) -> float:
         """Return how much better the price's fall fits `amount` than `over` (log odds)."""
@@ -92,7 +98,8 @@ def pooled(events: Sequence[Event], amounts: Sequence[float], over: Sequence[flo
 def events_of(sheet: Sheet, policy: RepairPolicy) -> list[Event]:
     """List the symbol's dividends, oldest first.
 
-    On the first bar there is nothing to judge by; where the price itself changes its scale, neither.
+    On the first bar there is nothing to judge by; nor where the ex-date has no price, or where the
+    price itself changes its scale.
     """
     rows, base = sheet.valid(), sheet.continuous()
     paid = np.flatnonzero(sheet.values["dividend_usd"] > 0)
@@ -102,7 +109,7 @@ def events_of(sheet: Sheet, policy: RepairPolicy) -> list[Event]:
     found = []
     for row in paid:
         k = int(np.searchsorted(rows, row))
-        if k == 0:
+        if k == 0 or k == len(rows) or rows[k] != row:
             continue
         before = int(rows[k - 1])
         if abs(np.log(base[row] / base[before])) > UNCERTAIN:
@@ -119,20 +126,19 @@ def _event(
     split = sheet.values["split_ratio"][row] if sheet.basis == "none" else 1.0
     price = float(close[before] / split)
     gains = sheet.values.get("capital_gains")
-    later = row if np.isfinite(close[row]) else before
     implied = np.nan
-    if ratio is not None and np.isfinite(ratio[before]) and ratio[later] != 0:
-        implied = float((1.0 - ratio[before] / ratio[later]) * price)
+    if ratio is not None and np.isfinite(ratio[before]) and ratio[row] != 0:
+        implied = float((1.0 - ratio[before] / ratio[row]) * price)
     return Event(
         row=row,
         before=before,
-        amount=float(sheet.values["dividend_usd"][row] / rest[row]),
+        amount=float(sheet.values["dividend_usd"][row]),
         price=price,
         fall=float(1.0 - close[row] / price) if _traded(sheet, row, before) else np.nan,
         implied=implied,
-        noise=float(price * (noise[before] + noise[later]) * 1.5),
-        per_share=float(rest[row]),
-        gain=0.0 if gains is None else float(np.nan_to_num(gains[row]) / rest[row]),
+        noise=float(price * (noise[before] + noise[row]) * 1.5),
+        paid=float(sheet.values["dividend_usd"][row] * rest[row]),
+        gain=0.0 if gains is None else float(np.nan_to_num(gains[row])),
         spread=spread,
         adjusted=ratio is not None,
     )

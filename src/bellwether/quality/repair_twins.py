@@ -24,7 +24,7 @@ def phantom(
     phantom, and the day is then wrong by one session at most. None where the choice stays open.
     """
     if first.adjusted:
-        empty = [abs(e.implied) <= e.noise for e in (first, second)]
+        empty = [first.bare, second.bare]
         if empty[0] != empty[1]:
             return (first if empty[0] else second), 0.95
     rest = [e for e in events if e is not first and e is not second]
