@@ -17,6 +17,7 @@ from bellwether.core.ports import (
     MaterialisationRow,
     QualityRow,
     ReleaseRow,
+    RepairRow,
     RunRow,
 )
 from bellwether.core.schemas import (
@@ -265,6 +266,7 @@ class MemoryLedger:
         self._ingestions: list[IngestionRow] = []
         self._materialisations: list[MaterialisationRow] = []
         self._quality: list[QualityRow] = []
+        self._repairs: dict[str, RepairRow] = {}
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
 
@@ -299,6 +301,18 @@ class MemoryLedger:
     def newest_quality(self) -> QualityRow | None:
         """Return the newest inspection."""
         return next(reversed(self.quality_reports()), None)
+
+    def record_repairs(self, rows: Sequence[RepairRow]) -> int:
+        """Keep repairs, each `repair_id` once; return how many were new."""
+        before = len(self._repairs)
+        for row in rows:
+            self._repairs.setdefault(row.repair_id, row)
+        return len(self._repairs) - before
+
+    def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
+        """List repairs, oldest first; all, or those of some symbols."""
+        mine = [r for r in self._repairs.values() if symbols is None or r.symbol in symbols]
+        return sorted(mine, key=lambda r: (r.applied_at, r.symbol, r.session, r.field))
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases together."""

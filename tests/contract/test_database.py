@@ -20,6 +20,7 @@ from bellwether.core.ports import (
     MaterialisationRow,
     QualityRow,
     ReleaseRow,
+    RepairRow,
     RunRow,
 )
 from bellwether.core.types import StoredPrediction
@@ -261,6 +262,33 @@ def test_an_inspection_is_kept_once(engine: sa.Engine) -> None:
         ledger.record_quality(row)
 
     assert ledger.quality_reports() == [row]
+
+
+def test_a_repair_is_kept_once_and_comes_back_exactly(ledger: Ledger) -> None:
+    cell = (
+        "files",
+        "ABC",
+        date(2024, 1, 2),
+        "close",
+        0.1 + 0.2,
+        1 / 3,
+        "decimal_slip",
+        "why",
+        0.98,
+    )
+    one = RepairRow("r1", NOW, NOW, *cell)
+    two = replace(one, repair_id="r2", applied_at=NOW + timedelta(1), symbol="DEF", was=None)
+
+    assert ledger.record_repairs([two, one]) == 2
+    assert ledger.record_repairs([one, replace(two, becomes=7.0)]) == 0
+    assert ledger.record_repairs([]) == 0
+
+    assert ledger.repairs() == [one, two]
+    assert ledger.repairs(["DEF"]) == [two]
+    assert ledger.repairs([]) == []
+    many = [replace(one, repair_id=f"m{i}", symbol="MANY") for i in range(1200)]
+    assert ledger.record_repairs(many) == 1200
+    assert len(ledger.repairs(["MANY"])) == 1200
 
 
 def test_a_run_and_its_releases_come_back_together(ledger: Ledger) -> None:

@@ -41,7 +41,7 @@ def test_rounded_closes_give_no_false_action(decimals: int) -> None:
 def test_closes_kept_in_single_precision_give_no_false_action() -> None:
     rng = np.random.default_rng(1)
     raw = np.round(50 * np.cumprod(1 + rng.normal(0, 0.02, 2000)), 6)
-    step = np.round(np.round(raw * 0.9137, 5) * 1.0137, 5)
+    step = np.round(np.round(raw * 0.9137, 6) * 1.0137, 6)
     single = [x.astype(np.float32).astype(np.float64) for x in (raw, step)]
 
     found = derive(*single)

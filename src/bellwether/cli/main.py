@@ -13,6 +13,7 @@ from bellwether.cli import (
     lineage,
     model,
     quality,
+    repair,
     requests,
     service,
 )
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-GROUPS = (data, quality, model, lineage, service, requests, jobs)
+GROUPS = (data, quality, repair, model, lineage, service, requests, jobs)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)

@@ -471,6 +471,27 @@ class QualityRow:
     summary: str
 
 
+@dataclass(frozen=True, slots=True)
+class RepairRow:
+    """One repaired cell of one source's bar: what it said, what it says now, and why.
+
+    `watermark` is the state of the lake it was judged on; `was` is None where there was no number.
+    """
+
+    repair_id: str
+    applied_at: datetime
+    watermark: datetime
+    source: str
+    symbol: str
+    session: date
+    field: str
+    was: float | None
+    becomes: float
+    kind: str
+    evidence: str
+    confidence: float
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -500,6 +521,14 @@ class Ledger(Protocol):
 
     def newest_quality(self) -> QualityRow | None:
         """Return the newest inspection."""
+        ...
+
+    def record_repairs(self, rows: Sequence[RepairRow]) -> int:
+        """Keep repairs, all or none, each `repair_id` once; return how many were new."""
+        ...
+
+    def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
+        """List repairs, oldest first; all, or those of some symbols."""
         ...
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:

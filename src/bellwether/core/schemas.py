@@ -245,6 +245,36 @@ is wrong more likely than not, a "note" is true and worth knowing (a real extrem
 """
 
 
+REPAIRS = pa.DataFrameSchema(
+    {
+        "symbol": pa.Column(pl.String),
+        "session": pa.Column(pl.Date),
+        "field": pa.Column(pl.String),
+        "was": pa.Column(pl.Float64, nullable=True),
+        "becomes": pa.Column(pl.Float64),
+        "kind": pa.Column(pl.String),
+        "evidence": pa.Column(pl.String),
+        "confidence": pa.Column(pl.Float64, pa.Check.in_range(0, 1)),
+    },
+    strict=True,
+    name="repairs",
+    unique=["symbol", "session", "field"],
+)
+"""Proposed repairs, one row a cell: `was` is null where there was no number. Units as in the bars."""
+
+REPAIRS_LEFT = pa.DataFrameSchema(
+    {
+        "symbol": pa.Column(pl.String),
+        "session": pa.Column(pl.Date),
+        "kind": pa.Column(pl.String),
+        "evidence": pa.Column(pl.String),
+    },
+    strict=True,
+    name="repairs_left",
+)
+"""What looks wrong and is left as it is, because the evidence allows more than one value."""
+
+
 def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
     """Return `frame` with the schema's column order, or raise SchemaViolation naming what broke."""
     try:

@@ -73,6 +73,23 @@ quality_reports = sa.Table(
     sa.Column("summary", sa.Text, nullable=False),
 )
 
+repairs = sa.Table(
+    "repairs",
+    metadata,
+    sa.Column("repair_id", sa.String(64), primary_key=True),
+    sa.Column("applied_at", UtcMicros, nullable=False, index=True),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("symbol", sa.String(32), nullable=False, index=True),
+    sa.Column("session", sa.Date, nullable=False),
+    sa.Column("field", sa.String(32), nullable=False),
+    sa.Column("was", sa.Double),
+    sa.Column("becomes", sa.Double, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Double, nullable=False),
+)
+
 runs = sa.Table(
     "runs",
     metadata,
