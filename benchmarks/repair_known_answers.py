@@ -163,6 +163,12 @@ def main() -> None:
         print(
             "  ".join(f"{row[h]!s:<18}" if i < 2 else f"{row[h]!s:>8}" for i, h in enumerate(head))
         )
+    for fault in sorted({str(r["fault"]) for r in table}):
+        mine = [r for r in table if r["fault"] == fault]
+        sums = {
+            k: sum(int(str(r[k])) for r in mine) for k in ("faulty", "repaired", "wrong", "missed")
+        }
+        print(f"{fault:<18}  {len(mine)} files  {sums}")
     faulty, repaired = (sum(int(str(r[k])) for r in table) for k in ("faulty", "repaired"))
     print(f"all: {repaired} of {faulty} rows repaired exactly ({repaired / faulty:.1%})")
     print(f"clean: {clean}")
