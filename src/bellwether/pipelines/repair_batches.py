@@ -69,6 +69,9 @@ def _actions(
         told = told.select(
             *KEY, "ingested_at", theirs="source", at="event_time", basis="adjustment"
         )
+        fits = (pl.col("theirs") == pl.col("mine")) | (pl.col("basis") == "none")
+        fitting = rows.join(told, on=KEY, how="inner").filter(fits).select(*KEY, "theirs")
+        told = told.join(fitting, on=[*KEY, "theirs"], how="semi")
         joined = rows.join(told, on=KEY, how="left", maintain_order="left").sort(
             *KEY, pl.col("theirs").eq_missing(pl.col("mine")), "ingested_at", nulls_last=False
         )
