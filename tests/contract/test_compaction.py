@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 from tests.object_servers import S3
 
 from bellwether.core.ports import LakeBatch
@@ -227,6 +229,38 @@ def test_an_attempt_that_slept_through_a_compaction_starts_again(place: str) -> 
     assert (result.added, result.rejected) == (6, 1)
     assert lake.bars().filter(pl.col("ingested_at") == result.watermark).height == 6
     assert lake.compact(LATER).orphans_dropped == 0
+
+
+class Slow(DeltaTables):
+    """Tables whose writer does something else between its first file and the commit of it."""
+
+    def __init__(self, place: str, then: Callable[[], object]) -> None:
+        super().__init__("lake", place, None)
+        self._then: Callable[[], object] | None = then
+        self.files: list[str] = []
+
+    def _file(self, *told: Any, **more: Any) -> AddAction:
+        made = super()._file(*told, **more)
+        self.files.append(made.path)
+        if self._then is not None:
+            then, self._then = self._then, None
+            then()
+        return made
+
+
+@pytest.mark.parametrize(("stale_ms", "files"), [(3_600_000, 3), (-1, 4)])
+def test_files_that_a_sweep_may_have_taken_are_written_anew(
+    place: str, monkeypatch: pytest.MonkeyPatch, stale_ms: int, files: int
+) -> None:
+    lake = filled(place)
+    monkeypatch.setattr("bellwether.links.delta.STALE_MS", stale_ms)
+    tables = Slow(place, lambda: DeltaTables("lake", place, None).fence("facts/bars"))
+
+    result = DeltaLake(place, tables=tables).append(batch(50), NOW)
+
+    assert len(tables.files) == files
+    assert (result.added, result.rejected) == (6, 1)
+    assert lake.bars().filter(pl.col("ingested_at") == result.watermark).height == 6
 
 
 def test_compactions_at_once_leave_each_row_once(place: str) -> None:

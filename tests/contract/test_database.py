@@ -222,9 +222,26 @@ def test_an_ingestion_comes_back(ledger: Ledger) -> None:
     row = IngestionRow("i1", "files", NOW, NOW, NOW, 2**40, 1, 2, 3, 4, date(2024, 1, 2))
 
     ledger.record_ingestion(row)
-    ledger.record_ingestion(replace(row, ingestion_id="i2", last_session=None))
+    more = {"request": '{"path": "é.csv", "symbols": ["A"]}', "content": "0f" * 32}
+    full = replace(row, ingestion_id="i2", last_session=None, **more)
+    ledger.record_ingestion(full)
 
-    assert ledger.ingestions() == [row, replace(row, ingestion_id="i2", last_session=None)]
+    assert ledger.ingestions() == [row, full]
+    assert (row.request, row.content) == ("{}", None)
+
+
+def test_ids_are_found_by_their_beginning(log: SqlPredictionLog) -> None:
+    ids = ("01a2-b", "01a2-a", "01a2", "01a3", "01A2", "01a%", "01a_", "01b", "é1", "\U0010fffe")
+    for future in [log.append(replace(ONE, prediction_id=one)) for one in ids]:
+        future.result(10)
+
+    assert log.beginning("01a2", 10) == ["01a2", "01a2-a", "01a2-b"]
+    assert log.beginning("01a2", 2) == ["01a2", "01a2-a"]
+    assert log.beginning("01a%", 10) == ["01a%"]
+    assert log.beginning("01a_", 10) == ["01a_"]
+    assert log.beginning("é", 10) == ["é1"]
+    assert log.beginning("nothing", 10) == []
+    assert len(log.beginning("", 100)) == len(ids)
 
 
 def test_the_same_materialisation_is_kept_once(ledger: Ledger) -> None:
