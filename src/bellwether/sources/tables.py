@@ -96,9 +96,12 @@ def _parquet(path: Path, content: bytes) -> pl.DataFrame:
 
 
 def _csv(path: Path, content: bytes) -> pl.DataFrame:
-    text = io.StringIO(_decoded(path, content), newline="")
-    reader = csv.reader(text)
+    text = _decoded(path, content)
+    reader = csv.reader(io.StringIO(text, newline=""))
     header = _header(reader, path)
+    plain = _plain(text, header, path.name)
+    if plain is not None:
+        return plain
     width = len(header)
     cells: list[list[str]] = [[] for _ in header]
     places: list[str] = []
@@ -117,6 +120,35 @@ def _csv(path: Path, content: bytes) -> pl.DataFrame:
     return pl.DataFrame(data).with_columns(
         location=pl.Series(places), why=pl.Series(lost, dtype=pl.String)
     )
+
+
+def _plain(text: str, header: list[str], name: str) -> pl.DataFrame | None:
+    """Read at once what has neither quotes nor blank or ragged lines; None where it may have.
+
+    What is read is what the careful way reads, in a tenth of the time.
+    """
+    text = text.replace("\r\n", "\n")
+    rows = text.rstrip("\n").count("\n")
+    odd = '"' in text or "\r" in text or "\n\n" in text or text.startswith("\n")
+    if odd or not rows or text.count(",") != (rows + 1) * (len(header) - 1):
+        return None
+    try:
+        table = pl.read_csv(
+            io.BytesIO(text.encode()),
+            infer_schema=False,
+            empty_string_is_null=False,
+            quote_char=None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    blank = pl.all_horizontal(pl.all().str.strip_chars() == "")
+    short = pl.any_horizontal(pl.all().is_null())
+    if table.height != rows or table.select((blank | short).any()).item():
+        return None
+    table.columns = header
+    line = pl.int_range(2, pl.len() + 2)
+    why = pl.lit(None, dtype=pl.String)
+    return table.with_columns(location=pl.format(name + ":{}", line), why=why)
 
 
 def _decoded(path: Path, content: bytes) -> str:
