@@ -109,6 +109,7 @@ class MemoryLake:
                 row = {c: bar[c] for c in ("symbol", "session", "adjustment", *TOLD_BY)}
                 row |= {"kind": kind, "value": bar[column]}
                 known = [r for r in self._facts["actions"] if same("actions", r, row)]
+                known = [r for r in known if r["knowledge_basis"] != "repaired"]
                 if bar[column] != neutral or (known and known[-1]["value"] != neutral):
                     found.append(row)
         return found
@@ -119,16 +120,16 @@ class MemoryLake:
         row |= {"ingested_at": mark, "revision": len(known)}
         if not known:
             return row
-        if all(
-            known[-1][c] == row[c] for c in row if c not in {*TOLD_BY, "ingested_at", "revision"}
-        ):
+        repaired = row["knowledge_basis"] == "repaired"
+        said = [r for r in known if r["knowledge_basis"] != "repaired"]
+        if says_as(known[-1], row) or (not repaired and said and says_as(said[-1], row)):
             return None
         before = known[-1]["knowledge_time"]
         stated = row["knowledge_basis"] == "stated"
         learned = row["knowledge_time"] if stated else now
         assert isinstance(before, datetime)
         assert isinstance(learned, datetime)
-        basis = "stated" if stated else "revised"
+        basis = row["knowledge_basis"] if stated or repaired else "revised"
         return {**row, "knowledge_time": max(learned, before), "knowledge_basis": basis}
 
     def _refuse(self, rejections: Sequence[Rejection], mark: datetime) -> int:
@@ -252,6 +253,11 @@ def key_of(name: str, row: Row) -> tuple[Any, ...]:
 def same(name: str, one: Row, other: Row) -> bool:
     """Tell whether two rows are about one fact."""
     return key_of(name, one) == key_of(name, other)
+
+
+def says_as(one: Row, other: Row) -> bool:
+    """Tell whether two rows of a fact say the same of it."""
+    return all(one[c] == other[c] for c in other if c not in {*TOLD_BY, "ingested_at", "revision"})
 
 
 def dtypes_of(schema: Any) -> dict[str, Any]:

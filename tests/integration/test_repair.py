@@ -81,7 +81,7 @@ def test_a_repair_is_a_revision_known_from_when_it_was_made(told: Ports) -> None
     assert closes(told, T0) == FAULTY["close"].to_list()
     assert closes(told, T1) == CLEAN["close"].to_list()
     revised = told.lake.bars().filter(pl.col("revision") == 1)
-    assert set(revised["knowledge_basis"]) == {"revised"}
+    assert set(revised["knowledge_basis"]) == {"repaired"}
     assert set(revised["source"]) == {"files"}
 
 
@@ -120,7 +120,10 @@ def test_what_the_source_tells_later_is_just_another_revision(told: Ports, tmp_p
     assert told.lake.bars()["revision"].max() == 1  # it says what the repair says
 
     tell(at(told, T2), FAULTY, tmp_path)
-    assert closes(told, T2) == FAULTY["close"].to_list()
+    assert closes(told, T2) == CLEAN["close"].to_list()  # it only repeats itself
+    worse = scaled(CLEAN, slice(100, 102), 1000.0)
+    tell(at(told, T2), worse, tmp_path)
+    assert closes(told, T2) == worse["close"].to_list()
     run(APPLY, at(told, datetime(2026, 11, 5, tzinfo=UTC)))
     assert closes(told, datetime(2026, 11, 5, tzinfo=UTC)) == CLEAN["close"].to_list()
     assert len(told.ledger.repairs()) == 16
@@ -168,7 +171,7 @@ def test_an_action_that_another_source_told_stays_that_sources(
     assert set(acts["source"]) == {"actions"}
     revised = acts.filter(pl.col("revision") > 0)
     assert revised["knowledge_time"].to_list() == [T1]
-    assert revised["knowledge_basis"].to_list() == ["revised"]
+    assert revised["knowledge_basis"].to_list() == ["repaired"]
     assert run(APPLY, at(ports, T2)).repairs == ()
 
 

@@ -44,7 +44,7 @@ def frame(rows: list[Fact], schema: Any) -> pl.DataFrame | None:
 days = st.sampled_from(DAYS)
 symbols = st.sampled_from(SYMBOLS)
 hours = st.integers(0, 60).map(lambda h: START + timedelta(hours=h))
-bases = st.sampled_from(["session_close", "stated"])
+bases = st.sampled_from(["session_close", "session_close", "stated", "repaired"])
 bars = st.builds(
     lambda symbol, day, close, split, paid, known, basis, source: {
         "symbol": symbol,

@@ -11,7 +11,7 @@ from bellwether.quality.repair import put_right
 
 KEY = ["symbol", "session"]
 ACTED = {"split_ratio": ("split", 1.0), "dividend_usd": ("dividend", 0.0)}
-BASIS = "revised"
+BASIS = "repaired"
 
 
 def batches(
