@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, export, model, quality, requests, service
+from bellwether.cli import audit, data, export, model, quality, requests, service
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 for group in (data.app, quality.app, model.app, service.app, requests.app):
     app.registered_commands += group.registered_commands
 data.lake.command("export")(export.export)
+data.features.command("audit")(audit.audit)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
