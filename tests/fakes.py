@@ -12,6 +12,7 @@ import polars as pl
 
 from bellwether.core.errors import Overloaded
 from bellwether.core.ports import (
+    AuditRow,
     IngestionRow,
     LakeBatch,
     MaterialisationRow,
@@ -273,6 +274,7 @@ class MemoryLedger:
         self._materialisations: list[MaterialisationRow] = []
         self._quality: list[QualityRow] = []
         self._repairs: dict[str, RepairRow] = {}
+        self._audits: list[AuditRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
 
@@ -294,6 +296,15 @@ class MemoryLedger:
         """Return the build of `view` with the newest watermark."""
         mine = [row for row in self._materialisations if row.view == view]
         return max(mine, key=lambda row: row.watermark, default=None)
+
+    def record_audit(self, row: AuditRow) -> None:
+        """Keep one leak audit."""
+        self._audits.append(row)
+
+    def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
+        """Return the newest audit of `subject` at a watermark, or None."""
+        mine = [r for r in self._audits if (r.subject, r.watermark) == (subject, watermark)]
+        return max(mine, key=lambda row: (row.created_at, row.audit_id), default=None)
 
     def record_quality(self, row: QualityRow) -> None:
         """Keep one inspection."""

@@ -89,6 +89,7 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         BellwetherError,
         ConfigError,
         InputError,
+        LeakFound,
         QualityTooLow,
     )
 
@@ -96,7 +97,7 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         yield
     except (InputError, ConfigError) as error:
         fail(error, WRONG_USE, as_json=as_json)
-    except QualityTooLow as error:
+    except (QualityTooLow, LeakFound) as error:
         fail(error, REFUSED, as_json=as_json)
     except BellwetherError as error:
         fail(error, FAILED, as_json=as_json)

@@ -6,6 +6,7 @@ import typer
 
 from bellwether import __version__
 from bellwether.cli import (
+    audit,
     data,
     export,
     jobs,
@@ -31,6 +32,7 @@ GROUPS = (data, quality, repair, model, lineage, service, requests, jobs)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)
+data.features.command("audit")(audit.audit)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(data.features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")

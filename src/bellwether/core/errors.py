@@ -12,6 +12,8 @@
     - InsufficientHistory      too few sessions for what was asked
     - NothingTold              a source that has nothing for a session yet
     - QualityTooLow            too many faulty bars for what was asked
+    - LeakFound                an audit that is not green where a release is to be made
+    - BrokenView               a user's own view that cannot be computed
   x ArtifactError              a release that cannot be trusted
     - TamperedArtifact         bytes that differ from their recorded hash
     - UnloadableArtifact       bytes that cannot be used by this version
@@ -130,6 +132,30 @@ class QualityTooLow(DataError):
         super().__init__(
             f"The data is below the quality bar: {listed}{more}. It passes when {passes}. {override}"
         )
+
+
+class LeakFound(DataError):
+    """An audit that is not green, where a release is to be made; names the first cell."""
+
+    def __init__(self, subject: str, first: str, alarms: int) -> None:
+        self.subject = subject
+        self.first = first
+        self.alarms = alarms
+        more = f" ({alarms - 1} more)" if alarms > 1 else ""
+        super().__init__(
+            f"{subject} has no green leak audit, so that no release is made: {first}{more} "
+            "See all with: bellwether features audit"
+        )
+
+
+class BrokenView(DataError):
+    """A user's own view that cannot be computed; with the traceback of its own code."""
+
+    def __init__(self, file: str, why: str, trace: str) -> None:
+        self.file = file
+        self.why = why
+        self.trace = trace
+        super().__init__(f"{file} {why}" + (f":\n{trace.rstrip()}" if trace else "."))
 
 
 class ArtifactError(BellwetherError):

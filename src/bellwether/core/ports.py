@@ -492,6 +492,21 @@ class RepairRow:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One leak audit; `subject` is the version of what was audited, `report` is JSON.
+
+    `verdict` is `green` or `leak`; `watermark` is None where the bars did not come from the lake.
+    """
+
+    audit_id: str
+    subject: str
+    created_at: datetime
+    watermark: datetime | None
+    verdict: str
+    report: str
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -529,6 +544,14 @@ class Ledger(Protocol):
 
     def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
         """List repairs, oldest first; all, or those of some symbols."""
+        ...
+
+    def record_audit(self, row: AuditRow) -> None:
+        """Keep one leak audit."""
+        ...
+
+    def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
+        """Return the newest audit of `subject` at a watermark, or None."""
         ...
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:

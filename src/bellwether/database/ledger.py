@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bellwether.core.ports import (
+    AuditRow,
     IngestionRow,
     MaterialisationRow,
     QualityRow,
@@ -96,6 +98,17 @@ class SqlLedger:
         if symbols is not None:
             query = query.where(t.c.symbol.in_(list(symbols)))
         return [RepairRow(**row) for row in self._read(query)]
+
+    def record_audit(self, row: AuditRow) -> None:
+        """Keep one leak audit."""
+        self._write(sa.insert(tables.audits).values(**asdict(row)))
+
+    def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
+        """Return the newest audit of `subject` at a watermark, or None."""
+        t = tables.audits
+        query = sa.select(t).where(t.c.subject == subject, t.c.watermark == watermark)
+        rows = self._read(query.order_by(t.c.created_at.desc(), t.c.audit_id.desc()).limit(1))
+        return AuditRow(**rows[0]) if rows else None
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases in one transaction."""

@@ -62,6 +62,17 @@ materialisations = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
 )
 
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("audit_id", sa.String(36), primary_key=True),
+    sa.Column("subject", sa.String(256), nullable=False, index=True),
+    sa.Column("created_at", UtcMicros, nullable=False),
+    sa.Column("watermark", UtcMicros),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
+
 quality_reports = sa.Table(
     "quality_reports",
     metadata,
