@@ -30,12 +30,14 @@ class Effort:
     special: int = 2
     special_runs: int = 44
     staggered_runs: int = 14
+    sweeps: int = 2
     clones: int = 900
     gappy_cuts: int = 4
 
 
 THOROUGH = Effort()
-QUICK = Effort(special=1, special_runs=3, staggered_runs=0, clones=0, gappy_cuts=1)
+MEDIUM = Effort(special=1, special_runs=16, staggered_runs=4, sweeps=0)
+QUICK = Effort(special=1, special_runs=3, staggered_runs=0, sweeps=0, gappy_cuts=1)
 
 
 class Hunt:
@@ -51,6 +53,7 @@ class Hunt:
         self.full = tidy(subject.features(panel))
         self._failures: dict[str, tuple[date, int]] = {}
         self._runs = 0
+        self.odd = 0
 
     @property
     def features(self) -> list[str]:
@@ -58,12 +61,17 @@ class Hunt:
         return self.full.columns[len(KEYS) :]
 
     def outcome(self, panel: Panel, cut: date | None = None) -> pl.DataFrame | None:
-        """Compute the features of another panel; None where the subject cannot."""
+        """Compute the features of another panel; None where the subject cannot.
+
+        With `cut` the panel is what was known then, on which every subject has to work.
+        """
         self._runs += 1
         try:
             return tidy(self.subject.features(panel))
         except Exception as error:  # noqa: BLE001 - whatever the subject raises is its answer
-            if cut is not None:
+            if cut is None:
+                self.odd += 1
+            else:
                 why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                 first, n = self._failures.get(why, (cut, 0))
                 self._failures[why] = (max(first, cut), n + 1)
@@ -72,13 +80,15 @@ class Hunt:
     def compare(self, name: str, cut: date, world: Panel, base: pl.DataFrame | None = None) -> None:
         """Compare one world with what is, up to the cut, and keep what differs."""
         reference = self.full if base is None else base
-        other = self.outcome(world, cut)
+        if self.done:
+            return
+        other = self.outcome(world, cut if name == "cut" else None)
         if other is None:
             return
         check = "truncation" if name == "cut" else name
         past = reference.filter(pl.col("session") <= cut)
         self.found.looked(check, past.height * len(self.features))
-        new = [d for d in self._differing(reference, other, cut) if d.feature not in self.blamed]
+        new = [d for d in self.differing(reference, other, cut) if d.feature not in self.blamed]
         if new:
             self._blame(check, cut, new, world, reference)
 
@@ -87,7 +97,12 @@ class Hunt:
         """Features that have an alarm."""
         return self.found.blamed()
 
-    def _differing(
+    @property
+    def done(self) -> bool:
+        """Whether every feature has an alarm, so that nothing is left to ask."""
+        return self.blamed >= set(self.features)
+
+    def differing(
         self, reference: pl.DataFrame, other: pl.DataFrame, cut: worlds.Cut
     ) -> list[Difference]:
         return differences(reference, other, cut, self.subject.tolerance)
@@ -127,6 +142,9 @@ class Hunt:
 
     def failures(self) -> None:
         """Turn what the subject could not compute into an alarm or a note."""
+        if self.odd:
+            said = f"On {self.odd} panels with invented bars the features cannot be computed"
+            self.found.notes.append(Note("other futures", "(all)", said))
         for why, (cut, n) in self._failures.items():
             known = sum(1 for day in self.sessions if day <= cut)
             said = (
@@ -160,9 +178,10 @@ def audit(subject: Subject, panel: Panel, seed: int, effort: Effort, enough: Eno
     if subject.decides == "open":
         for cut in base_cuts(hunt.sessions, hunt.rng):
             hunt.compare("same_bar", cut, worlds.same_bar(panel, cut, hunt.rng))
-    for step in (_special, _gappy, _staggered, _clones):
+    for step in (_special, _gappy, _staggered, *(_clones,) * effort.sweeps, _late_knowledge):
         step(hunt, effort)
     hunt.failures()
+    _silent(hunt)
     return hunt
 
 
@@ -196,8 +215,10 @@ def _special(hunt: Hunt, effort: Effort) -> None:
     order = [cuts[i] for i in hunt.rng.permutation(len(cuts))]
     middle = order[: len(RARE)] if effort.special_runs >= len(RARE) else order[:1]
     jobs = [(cut, name) for cut, name in zip(middle, RARE, strict=False)]
-    jobs += list(zip(sorted(set(cuts)), itertools.cycle(("cut", "noise", "loud", "cut")), strict=False))
-    thinned = jobs[:len(middle)] + _thin(jobs[len(middle):], effort.special_runs - len(middle))
+    jobs += list(
+        zip(sorted(set(cuts)), itertools.cycle(("cut", "noise", "loud", "cut")), strict=False)
+    )
+    thinned = jobs[: len(middle)] + _thin(jobs[len(middle) :], effort.special_runs - len(middle))
     for cut, name in thinned:
         if hunt.enough():
             hunt.found.left_out += 1
@@ -216,7 +237,7 @@ def _gappy(hunt: Hunt, effort: Effort) -> None:
     """Ask on bars with holes too: what fills holes from behind shows only there."""
     holed = worlds.gappy(hunt.panel, hunt.rng)
     base = hunt.outcome(holed)
-    if base is None or hunt.enough():
+    if base is None or hunt.enough() or hunt.done:
         return
     missing = hunt.panel.bars.join(holed.bars.select(KEYS), on=KEYS, how="anti")
     days = missing["session"].unique().sort().to_list()
@@ -228,7 +249,7 @@ def _gappy(hunt: Hunt, effort: Effort) -> None:
 def _staggered(hunt: Hunt, effort: Effort) -> None:
     """Cut every symbol somewhere else in one run; what differs is asked again at one cut."""
     each = spread_cuts(hunt.panel, hunt.rng, max(effort.staggered_runs, 1))
-    for run in range(effort.staggered_runs):
+    for run in range(0 if hunt.done else effort.staggered_runs):
         if hunt.enough():
             hunt.found.left_out += 1
             continue
@@ -274,7 +295,7 @@ def _rows_of(frame: pl.DataFrame, cuts: Mapping[str, date], d: Difference) -> li
 
 def _clones(hunt: Hunt, effort: Effort) -> None:
     """Ask at hundreds of cuts in one run: pieces of the series, each under a name of its own."""
-    if effort.clones < 1 or hunt.enough():
+    if hunt.enough() or hunt.done:
         return
     each = spread_cuts(hunt.panel, hunt.rng, max(1, effort.clones // _count(hunt.panel)))
     pieces, cuts, origin = [], {}, {}
@@ -300,6 +321,52 @@ def _clones(hunt: Hunt, effort: Effort) -> None:
         return
     hunt.found.looked("clones", len(cuts))
     _suspects(hunt, full, other, cuts, origin)
+
+
+def _late_knowledge(hunt: Hunt, effort: Effort) -> None:
+    """Let a bar become known late: what was decided before may not show that it came."""
+    del effort
+    bars, days = hunt.panel.bars, hunt.sessions
+    if len(days) < SHORT or hunt.enough():
+        return
+    times = dict(bars.group_by("session").agg(pl.col("knowledge_time").max()).rows())
+    for i in (len(days) // 3, len(days) // 2):
+        here = bars.filter(pl.col("session") == days[i])["symbol"].to_list()
+        row = (pl.col("symbol") == here[0]) & (pl.col("session") == days[i])
+        since = pl.when(row).then(pl.lit(times[days[i + 5]])).otherwise(pl.col("knowledge_time"))
+        late = Panel(bars.with_columns(knowledge_time=since), hunt.panel.universe)
+        _late(hunt, late, row, days[i + 2])
+
+
+def _late(hunt: Hunt, late: Panel, row: pl.Expr, cut: date) -> None:
+    other = hunt.outcome(late)
+    hunt.found.looked("late knowledge", len(hunt.features))
+    if other is None or not hunt.differing(hunt.full, other, cut):
+        return
+    without = Panel(late.bars.filter(~row), late.universe)
+    past = [hunt.outcome(worlds.cut_at(p, cut)) for p in (without, hunt.panel)]
+    odd = [{d.feature: d for d in hunt.differing(other, p, cut)} for p in past if p is not None]
+    if len(odd) < len(past):
+        return
+    for feature in odd[0].keys() & odd[1].keys() - hunt.blamed:
+        d = odd[1][feature]
+        said = (
+            f"{feature} of {d.symbol} on {d.session} is {shown(d.other)} as known then and "
+            f"{shown(d.known)} where an earlier bar was corrected some sessions later: the time of "
+            "a correction is read before it came"
+        )
+        hunt.found.alarms.append(
+            Alarm("late knowledge", "later_knowledge", feature, d.symbol, d.session, cut, d.other,
+                  d.known, said, cells=d.cells)
+        )  # fmt: skip
+
+
+def _silent(hunt: Hunt) -> None:
+    """Say which features have no value at all here, so that nothing can be said of them."""
+    for name in hunt.features:
+        if hunt.full[name].null_count() == hunt.full.height:
+            said = f"{name} has no value on any of these bars, so that nothing could be compared"
+            hunt.found.notes.append(Note("coverage", name, said))
 
 
 def _count(panel: Panel) -> int:

@@ -170,5 +170,3 @@ def cell(frame: pl.DataFrame, feature: str, symbol: str, session: date) -> float
     if feature == ROW:
         return float(row.height > 0)
     return None if row.height == 0 or feature not in row.columns else row[feature][0]
-
-

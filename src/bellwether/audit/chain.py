@@ -17,13 +17,17 @@ LABEL_CUTS = 6
 
 
 def audit_chain(
-    subject: Subject, panel: Panel, full: pl.DataFrame, rng: np.random.Generator
+    subject: Subject,
+    panel: Panel,
+    full: pl.DataFrame,
+    rng: np.random.Generator,
+    cuts: int = LABEL_CUTS,
 ) -> Findings:
-    """Check what a subject says beyond its features."""
+    """Check what a subject says beyond its features; labels and fills at so many cuts."""
     found = Findings()
     _fill(subject, found)
     if subject.label is not None:
-        _label(subject, panel, full, rng, found)
+        _label(subject, panel, full, rng, found, cuts)
     if subject.fills is not None:
         _paid(subject, panel, rng, found)
     if subject.folds is not None:
@@ -60,7 +64,11 @@ def _paid(subject: Subject, panel: Panel, rng: np.random.Generator, found: Findi
         found.looked("fill", 1)
         for symbol, _, paid in _at(told, day).rows():
             again = cell(other, "label", symbol, day)
-            if paid is None or again is None or equal(np.array([2 * paid]), np.array([again]), 1e-6)[0]:
+            if (
+                paid is None
+                or again is None
+                or equal(np.array([2 * paid]), np.array([again]), 1e-6)[0]
+            ):
                 continue
             said = (
                 f"The fill of {symbol} for the decision on {day} is {paid:.6g} and stays "
@@ -82,12 +90,17 @@ def _single(raw: pl.DataFrame, what: str) -> pl.DataFrame:
 
 
 def _label(
-    subject: Subject, panel: Panel, full: pl.DataFrame, rng: np.random.Generator, found: Findings
+    subject: Subject,
+    panel: Panel,
+    full: pl.DataFrame,
+    rng: np.random.Generator,
+    found: Findings,
+    cuts: int,
 ) -> None:
     told = _labels(subject, panel)
     sessions = panel.bars["session"].unique().sort().to_list()
     n = len(sessions)
-    at = sorted({int(i) for i in rng.integers(n // 4, max(n // 4 + 1, 3 * n // 4), LABEL_CUTS)})
+    at = sorted({int(i) for i in rng.integers(n // 4, max(n // 4 + 1, 3 * n // 4), cuts)})
     for i in at:
         found.looked("label", panel.bars["symbol"].n_unique())
         _starts(subject, panel, told, sessions[i], found)
@@ -108,9 +121,7 @@ def _blamed(found: Findings, kind: str) -> bool:
     return any(a.kind == kind for a in found.alarms)
 
 
-def _starts(
-    subject: Subject, panel: Panel, told: pl.DataFrame, day: date, found: Findings
-) -> None:
+def _starts(subject: Subject, panel: Panel, told: pl.DataFrame, day: date, found: Findings) -> None:
     """A return earned after the decision stays if all later prices are doubled."""
     if _blamed(found, "same_bar_fill"):
         return
@@ -128,9 +139,7 @@ def _starts(
             "the decision double: it starts from a price of the bar that the decision was made "
             "on, which nobody can trade at any more"
         )
-        found.alarms.append(
-            Alarm("label", "same_bar_fill", "label", name, day, day, b, a, said)
-        )
+        found.alarms.append(Alarm("label", "same_bar_fill", "label", name, day, day, b, a, said))
         return
 
 

@@ -78,7 +78,7 @@ def _kind(told: Named, then: float | None, later: float | None, ahead: int | Non
     reach = ahead or 0
     if told.check == "same_bar":
         return "same_bar"
-    if parts.get("first_other") and d.cells <= told.reference["symbol"].n_unique():
+    if reach > FAR and d.cells <= told.reference["symbol"].n_unique() and _starts(told):
         return "shift_of_rows"
     if told.check in ("ended", "joined") and not parts["values"]:
         return "universe"
@@ -90,7 +90,7 @@ def _kind(told: Named, then: float | None, later: float | None, ahead: int | Non
         return "later_volume"
     if told.check == "longer" or (told.check == "truncation" and not parts["values"]):
         return "length"
-    if then is None and later is not None and _repeats(told, later):
+    if reach > NEAR and then is None and later is not None and _repeats(told, later):
         return "back_fill"
     return _by_reach(told, parts, reach)
 
@@ -103,12 +103,17 @@ def _by_reach(told: Named, parts: Mapping[str, bool], reach: int) -> str:
     return "future_cross_section" if parts.get("others") else "full_sample"
 
 
+def _starts(told: Named) -> bool:
+    """Tell whether the cell is the first of its symbol, which has nothing before it to read."""
+    d = told.difference
+    before = told.reference.filter((pl.col("symbol") == d.symbol) & (pl.col("session") < d.session))
+    return before.height == 0
+
+
 def _repeats(told: Named, value: float) -> bool:
     """Tell whether the cell holds the value of the row after it."""
     d = told.difference
-    rows = told.reference.filter(
-        (pl.col("symbol") == d.symbol) & (pl.col("session") > d.session)
-    )
+    rows = told.reference.filter((pl.col("symbol") == d.symbol) & (pl.col("session") > d.session))
     return bool(rows.height) and d.feature in rows.columns and _same(rows[d.feature][0], value)
 
 
@@ -137,11 +142,15 @@ def _others(told: Named) -> dict[str, bool]:
     frame, d = told.probe.get("first"), told.difference
     if frame is None or d.feature not in frame.columns or told.reference.height == 0:
         return {}
-    known = told.reference.filter(pl.col("session") <= told.cut).select("symbol", "session", d.feature)
+    known = told.reference.filter(pl.col("session") <= told.cut).select(
+        "symbol", "session", d.feature
+    )
     both = known.join(frame.select("symbol", "session", other=d.feature), on=["symbol", "session"])
     moved = both.filter(~pl.col(d.feature).eq_missing(pl.col("other")))
     moved = moved.filter(
-        ((pl.col(d.feature) - pl.col("other")).abs() > 1e-9 * pl.col(d.feature).abs()).fill_null(value=True)
+        ((pl.col(d.feature) - pl.col("other")).abs() > 1e-9 * pl.col(d.feature).abs()).fill_null(
+            value=True
+        )
     )
     first = known["symbol"].min()
     return {"others": moved.filter(pl.col("symbol") != first).height > 0}

@@ -91,7 +91,9 @@ def score(rows: pl.DataFrame, feature: str, rng: np.random.Generator) -> Score |
     rows : DataFrame
         session, symbol, the feature, `label` (a return) and `moved` (the label one session later).
     """
-    there = rows.filter(pl.col(feature).is_finite() & pl.col("label").is_finite() & (pl.col("label") != 0))
+    there = rows.filter(
+        pl.col(feature).is_finite() & pl.col("label").is_finite() & (pl.col("label") != 0)
+    )
     dates = there["session"].rank("dense").cast(pl.Int64).to_numpy() - 1
     up = (there["label"] > 0).to_numpy()
     n_dates = int(dates.max()) + 1 if len(dates) else 0

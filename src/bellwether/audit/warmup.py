@@ -28,13 +28,13 @@ def warm_up(subject: Subject, panel: Panel, full: pl.DataFrame) -> list[Note]:
     last = days[-1]
     one, two = (f.filter(pl.col("session") == last) for f in (full, other))
     two = two.join(one.select(KEYS), on=KEYS, how="semi", maintain_order="left")
-    return [
-        Note(
-            "warm-up",
-            d.feature,
-            f"{d.feature} of {d.symbol} on {d.session} is {d.known} from the first bar on and "
-            f"{d.other} with the last {LOOK_BACK} sessions alone: it depends on where history starts",
-        )
-        for d in differences(one, two, last, WORTH)
-        if d.feature in full.columns
-    ]
+    found = [d for d in differences(one, two, last, WORTH) if d.feature in full.columns]
+    if not found:
+        return []
+    d, names = found[0], ", ".join(f.feature for f in found)
+    said = (
+        f"{names}: the newest value depends on where history starts ({d.feature} of {d.symbol} on "
+        f"{d.session} is {d.known} from the first bar on and {d.other} with the last {LOOK_BACK} "
+        "sessions alone)"
+    )
+    return [Note("warm-up", names, said)]

@@ -10,6 +10,8 @@ import polars as pl
 from bellwether.audit.found import Panel
 
 PRICES = ("open", "high", "low", "close")
+MOST_PAID = 0.2
+"""Invented dividends are at most this share of the price before."""
 Cut = date | Mapping[str, date]
 """The last known session, of all symbols or of each."""
 Mask = npt.NDArray[np.bool_]
@@ -37,8 +39,14 @@ def cut_at(panel: Panel, cut: Cut) -> Panel:
     return Panel(bars, universe)
 
 
-def _changed(panel: Panel, **columns: npt.NDArray[np.float64]) -> Panel:
+def _changed(panel: Panel, mask: Mask, **columns: npt.NDArray[np.float64]) -> Panel:
+    """Return the panel with new columns; no dividend of a masked bar eats its price."""
     bars = panel.bars.with_columns(pl.Series(name, values) for name, values in columns.items())
+    most = MOST_PAID * pl.col("close").shift(1).over("symbol") / pl.col("split_ratio")
+    paid = pl.min_horizontal("dividend_usd", most)
+    bars = bars.with_columns(
+        dividend_usd=pl.when(pl.Series(mask)).then(paid).otherwise("dividend_usd")
+    )
     return Panel(bars, panel.universe)
 
 
@@ -66,16 +74,14 @@ def noise(panel: Panel, mask: Mask, rng: Rng, what: str = "all") -> Panel:
         new["split_ratio"] = np.where(splits, rng.choice([2.0, 3.0, 0.5], n), bars["split_ratio"])
         cash = 0.02 * bars["close"].to_numpy() * factor
         new["dividend_usd"] = np.where(paid, cash, bars["dividend_usd"])
-    return _changed(panel, **new)
+    return _changed(panel, mask, **new)
 
 
 def scaled(panel: Panel, mask: Mask, factor: float) -> Panel:
     """Multiply prices and volume of masked bars by one factor."""
     factors = np.where(mask, factor, 1.0)
     new = {c: panel.bars[c].to_numpy() * factors for c in (*PRICES, "volume")}
-    # a dividend grows with nothing: on the first of these days it is paid on the price before
-    new["dividend_usd"] = panel.bars["dividend_usd"].to_numpy() * np.minimum(factors, 1.0)
-    return _changed(panel, **new)
+    return _changed(panel, mask, **new)
 
 
 def mirrored(panel: Panel, mask: Mask) -> Panel:
@@ -85,7 +91,7 @@ def mirrored(panel: Panel, mask: Mask) -> Panel:
     turned = rows.select(pl.col(c).reverse().over("symbol") for c in values)
     whole = panel.bars.select(values).to_numpy().copy()
     whole[rows["_row"].to_numpy()] = turned.to_numpy()
-    return _changed(panel, **{c: whole[:, i].copy() for i, c in enumerate(values)})
+    return _changed(panel, mask, **{c: whole[:, i].copy() for i, c in enumerate(values)})
 
 
 def ended(panel: Panel, cut: date, rng: Rng) -> Panel:
@@ -102,9 +108,7 @@ def _without(bars: pl.DataFrame, cut: date, gone: list[str]) -> pl.DataFrame:
 def _left(universe: pl.DataFrame | None, cut: date, gone: list[str]) -> pl.DataFrame | None:
     if universe is None:
         return None
-    leaves = pl.col("symbol").is_in(gone) & (
-        pl.col("last").is_null() | (pl.col("last") > cut)
-    )
+    leaves = pl.col("symbol").is_in(gone) & (pl.col("last").is_null() | (pl.col("last") > cut))
     end = pl.lit(cut + timedelta(days=1))
     kept = universe.filter(~(pl.col("symbol").is_in(gone) & (pl.col("first") > cut)))
     return kept.with_columns(last=pl.when(leaves).then(end).otherwise(pl.col("last")))
@@ -188,4 +192,4 @@ def same_bar(panel: Panel, cut: date, rng: Rng) -> Panel:
     }
     for name, values in told.items():
         new[name] = np.where(today, values, moved.bars[name].to_numpy())
-    return _changed(moved, **new)
+    return _changed(moved, after(bars, cut), **new)

@@ -24,10 +24,13 @@ def audit(
         float, typer.Option(min=1.0, help="Seconds after which no further cut is asked.")
     ] = 45.0,
     limit: Annotated[
-        float, typer.Option(min=1.0, help="Seconds after which each process of the view is stopped.")
+        float,
+        typer.Option(min=1.0, help="Seconds after which each process of the view is stopped."),
     ] = 300.0,
     memory: Annotated[int, typer.Option(min=512, help="Memory of a view, in MB.")] = 8192,
-    horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead of the platform's label.")] = 1,
+    horizon: Annotated[
+        int, typer.Option(min=1, help="Sessions ahead of the platform's label.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Look for leaks: recompute on truncated history and with other futures; name what differs.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,18 @@ from bellwether.core.errors import LeakFound, UnreadableFile
 from bellwether.core.ports import AuditRow, Ports, Progress, quiet
 from bellwether.features.catalog import technical
 from bellwether.pipelines.audit_chain import audit_view, labels_of
-from bellwether.pipelines.audit_panel import Bars, last_sessions, of_lake, of_source, without_adjustment
+from bellwether.pipelines.audit_panel import (
+    Bars,
+    last_sessions,
+    of_lake,
+    of_source,
+    without_adjustment,
+)
 from bellwether.pipelines.audit_process import Limits, hunt
 from bellwether.pipelines.audit_report import AuditReport, of_json, told
 from bellwether.pipelines.view_file import hints
 
-GATE_SYMBOLS, GATE_SESSIONS = 3, 1500
+GATE_SYMBOLS, GATE_SESSIONS = 3, 800
 """How much of the lake the audit before a release looks at."""
 
 
@@ -53,13 +60,20 @@ def run(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> AuditR
         raise UnreadableFile(str(config.view), "there is no such file")
     progress("Auditing", 0, 1)
     started = ports.wall.now()
+    ends = time.monotonic() + config.limits.budget_s
     bars = _bars(config, ports)
     if config.view is None:
         found = told(
-            audit_view(technical(), bars.panel, config.horizon_sessions, ports.calendar, config.seed,
-                       quick=False)
-        )  # fmt: skip
-        subject, lines = technical().version, ()
+            audit_view(
+                technical(),
+                bars.panel,
+                config.horizon_sessions,
+                ports.calendar,
+                config.seed,
+                enough=lambda: time.monotonic() > ends,
+            )
+        )
+        subject, lines = _own(config.horizon_sessions), ()
     else:
         labels = labels_of(bars.panel, config.horizon_sessions, ports.calendar)
         panel = without_adjustment(bars.panel)
@@ -84,6 +98,10 @@ def _bars(config: AuditConfig, ports: Ports) -> Bars:
     if config.path is not None or not ports.lake.symbols():
         return of_source(config.path, config.symbols, config.seed, ports)
     return of_lake(config.symbols, config.seed, ports)
+
+
+def _own(horizon: int) -> str:
+    return f"{technical().version} h={horizon}"
 
 
 def _version(view: Path) -> str:
@@ -116,7 +134,7 @@ def demand(
         If it is not green.
     """
     watermark = ports.lake.watermark()
-    subject = f"{technical().version} h={horizon}"
+    subject = _own(horizon)
     known = ports.ledger.newest_audit(subject, watermark) if watermark is not None else None
     if known is None:
         progress("Auditing for leaks", 0, 1)
@@ -124,7 +142,7 @@ def demand(
         progress("Auditing for leaks", 1, 1)
     if known.verdict != "green":
         first = json.loads(known.report)["alarms"]
-        raise LeakFound(subject, first[0]["sentence"] + ".", len(first))
+        raise LeakFound(subject, first[0]["sentence"].rstrip(".") + ".", len(first))
     return known
 
 
@@ -132,7 +150,7 @@ def _gate(symbols: Sequence[str], horizon: int, subject: str, ports: Ports) -> A
     started = ports.wall.now()
     bars = of_lake(tuple(sorted(symbols))[:GATE_SYMBOLS], 0, ports)
     panel = last_sessions(bars.panel, GATE_SESSIONS)
-    found = told(audit_view(technical(), panel, horizon, ports.calendar, 0, quick=True))
+    found = told(audit_view(technical(), panel, horizon, ports.calendar))
     report = of_json(
         found,
         audit_id=str(uuid_utils.uuid7()),

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from bellwether.audit.causal import QUICK, THOROUGH, audit, shown
+from bellwether.audit.causal import MEDIUM, QUICK, Enough, audit, shown
 from bellwether.audit.cells import differences, tidy
 from bellwether.audit.chain import audit_chain, fold_alarms
 from bellwether.audit.found import KEYS, Alarm, Findings, Panel, Subject
@@ -44,12 +44,20 @@ def labels_of(panel: Panel, horizon: int, calendar: SessionCalendar) -> pl.DataF
 
 
 def audit_view(
-    view: FeatureView, panel: Panel, horizon: int, calendar: SessionCalendar, seed: int, *, quick: bool
+    view: FeatureView,
+    panel: Panel,
+    horizon: int,
+    calendar: SessionCalendar,
+    seed: int = 0,
+    *,
+    enough: Enough | None = None,
 ) -> Findings:
     """Audit the platform's own features, labels, folds and fits on a panel, to the bit.
 
-    `quick` keeps to the nine cuts of the rule and a few more.
+    `enough` says when the time is used up; without it the audit keeps to the nine cuts of the rule
+    and a few more.
     """
+    quick = enough is None
     folds = partial(_folds, calendar=calendar)
     subject = Subject(
         features=partial(features_of, view=view, calendar=calendar),
@@ -58,9 +66,9 @@ def audit_view(
         horizon=horizon,
         folds=folds,
     )
-    hunt = audit(subject, panel, seed, QUICK if quick else THOROUGH, lambda: False)
+    hunt = audit(subject, panel, seed, QUICK if quick else MEDIUM, enough or _never)
     found = hunt.found
-    found.add(audit_chain(subject, panel, hunt.full, hunt.rng))
+    found.add(audit_chain(subject, panel, hunt.full, hunt.rng, 2 if quick else 6))
     labels = labels_of(panel, horizon, calendar).select(*KEYS, "label")
     found.add(too_good(hunt.full.select(*KEYS, *view.model_columns), labels, hunt.rng))
     found.add(revised(view, panel, calendar, hunt.rng))
@@ -70,11 +78,17 @@ def audit_view(
     return found
 
 
+def _never() -> bool:
+    return False
+
+
 def _folds(
     rows: pl.DataFrame, calendar: SessionCalendar
 ) -> list[tuple[Sequence[int], Sequence[int]]]:
     del calendar
-    decided, known = (rows[c].to_numpy().astype("datetime64[us]") for c in ("decision_at", "label_known_at"))
+    decided, known = (
+        rows[c].to_numpy().astype("datetime64[us]") for c in ("decision_at", "label_known_at")
+    )
     dates = len(np.unique(decided))
     size = max(1, min(252, dates // 4))
     made = walk_forward(decided, known, min_train_dates=max(1, dates // 3), test_dates=size)
@@ -162,7 +176,8 @@ def fitted(
 
 def _walked(data: Dataset) -> list[tuple[Sequence[int], Sequence[int]]]:
     decided, known = (
-        data.rows[c].dt.replace_time_zone(None).to_numpy() for c in ("decision_at", "label_known_at")
+        data.rows[c].dt.replace_time_zone(None).to_numpy()
+        for c in ("decision_at", "label_known_at")
     )
     made = walk_forward(decided, known, min_train_dates=FOLD_DATES, test_dates=FOLD_DATES)
     return [(f.train.tolist(), f.test.tolist()) for f in made]

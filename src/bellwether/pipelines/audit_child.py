@@ -97,7 +97,11 @@ def _cold(path: Path, panel: Panel, job: dict[str, Any], folder: Path) -> Findin
     cuts = [sessions[int(x * (len(sessions) - 2))] for x in (0.55, 0.9, 0.3)]
     if job["clock"]:
         far_away()
-    subject = _subject(path, panel, backwards=job["clock"])
+    try:
+        subject = _subject(path, panel, backwards=job["clock"])
+    except BrokenView as error:  # it was whole in the first process
+        found.notes.append(Note("fresh process", "(all)", f"could not be asked there: {error.why}"))
+        return found
     for cut in cuts:
         world = worlds.FUTURES["cut" if cut != cuts[1] else "noise"](panel, cut, rng)
         _same(found, subject, world, full, cut, job)
@@ -106,7 +110,12 @@ def _cold(path: Path, panel: Panel, job: dict[str, Any], folder: Path) -> Findin
 
 
 def _same(
-    found: Findings, subject: Subject, world: Panel, full: pl.DataFrame, cut: Any, job: dict[str, Any]
+    found: Findings,
+    subject: Subject,
+    world: Panel,
+    full: pl.DataFrame,
+    cut: Any,
+    job: dict[str, Any],
 ) -> None:
     check = "another clock" if job["clock"] else "fresh process"
     try:
@@ -136,5 +145,3 @@ def _same(
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2])
-
-

@@ -97,14 +97,19 @@ def _spells(bars: pl.DataFrame, universe: pl.DataFrame | None) -> pl.DataFrame:
         mine = newest.filter(pl.col("symbol").is_in(symbols.implode())).select(SPELL)
         if mine.height:
             return mine.sort("symbol", "first", "universe")
-    return bars.group_by("symbol").agg(first=pl.col("session").min()).select(
-        universe=pl.lit("all"),
-        symbol="symbol",
-        first="first",
-        last=pl.lit(None, dtype=pl.Date),
-        end_reason=pl.lit(None, dtype=pl.String),
-        delisting_return=pl.lit(None, dtype=pl.Float64),
-    ).sort("symbol")
+    return (
+        bars.group_by("symbol")
+        .agg(first=pl.col("session").min())
+        .select(
+            universe=pl.lit("all"),
+            symbol="symbol",
+            first="first",
+            last=pl.lit(None, dtype=pl.Date),
+            end_reason=pl.lit(None, dtype=pl.String),
+            delisting_return=pl.lit(None, dtype=pl.Float64),
+        )
+        .sort("symbol")
+    )
 
 
 def without_adjustment(panel: Panel) -> Panel:

@@ -28,7 +28,9 @@ class Limits:
     memory_mb: int = 8192
 
 
-def hunt(view: Path, panel: Panel, labels: pl.DataFrame, seed: int, limits: Limits) -> dict[str, Any]:
+def hunt(
+    view: Path, panel: Panel, labels: pl.DataFrame, seed: int, limits: Limits
+) -> dict[str, Any]:
     """Audit the file and return the findings as JSON holds them.
 
     Raises
@@ -70,7 +72,12 @@ def _run(
     command = [sys.executable, "-m", CHILD, str(folder), mode]
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            command, capture_output=True, text=True, errors="replace", timeout=limits.time_s, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limits.time_s,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         why = f"took longer than {limits.time_s:.0f} s and was stopped"

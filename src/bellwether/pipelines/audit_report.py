@@ -38,7 +38,10 @@ class AuditReport:
 
     def lines(self) -> list[str]:
         """Say it in words, the leaks first."""
-        told = [f"LEAK {a['kind']} ({a['check']}): {a['sentence']}." for a in self.alarms[:NAMED]]
+        told = [
+            f"LEAK {a['kind']} ({a['check']}): {a['sentence'].rstrip('.')}."
+            for a in self.alarms[:NAMED]
+        ]
         if len(self.alarms) > NAMED:
             told.append(f"... and {len(self.alarms) - NAMED} more; --json lists all.")
         if self.alarms and self.hints:
@@ -46,7 +49,8 @@ class AuditReport:
         told += [f"Note ({n['check']}): {n['sentence']}." for n in self.notes[:NAMED]]
         left = f"; {self.left_out} comparisons left out for lack of time" if self.left_out else ""
         done = ", ".join(f"{n} {check}" for check, n in self.checks.items())
-        head = "No leak found" if self.green else f"{len(self.alarms)} leaks found"
+        n = len(self.alarms)
+        head = "No leak found" if self.green else f"{n} leak{'s' * (n != 1)} found"
         told.append(
             f"{head} in {self.subject} over {self.panel}: {self.cells:,} cells compared in "
             f"{self.seconds:.1f} s ({done}){left}."

@@ -20,6 +20,8 @@ def far_away() -> None:
 
     What is imported later sees it; a library's own clock in machine code does not.
     """
+    import pandas  # noqa: F401, ICN001 - builds on the real classes, so it has to be there before
+
     now, now_ns, ahead = time.time, time.time_ns, AHEAD_DAYS * SECONDS
     time.time = lambda: now() + ahead
     time.time_ns = lambda: now_ns() + ahead * 1_000_000_000

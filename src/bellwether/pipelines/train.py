@@ -18,7 +18,7 @@ from bellwether.evaluation.record import figures, reading, skill
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import coverage, mirror, quality
+from bellwether.pipelines import audit, coverage, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
@@ -105,6 +105,8 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         If the lake is empty.
     InsufficientHistory
         If even all symbols together are too short for one fold.
+    LeakFound
+        If the view has no green leak audit at this state of the lake.
     QualityTooLow
         If too many sessions are faulty, unless that is to be ignored.
     """
@@ -117,6 +119,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         TRAIN_RUNS.labels("reused").inc()
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
+    audited = audit.demand(symbols, config.horizon_sessions, ports, progress)
     started = ports.wall.now()
     name, members = config.universe, None
     if name is not None:
@@ -125,6 +128,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     outcome, made = _judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
+    outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
     finished = ports.wall.now()
     run_id = str(uuid_utils.uuid7())
     row = RunRow(

@@ -40,10 +40,11 @@ def load(path: Path) -> ModuleType:
 
 def _trace(error: BaseException, path: Path) -> str:
     """Return the part of the traceback that lies in the user's file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    first = next((i for i, f in enumerate(frames) if f.filename == str(path)), 0)
-    lines = traceback.format_list(frames[first:]) + traceback.format_exception_only(error)
-    return "Traceback (most recent call last):\n" + "".join(lines)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    said = "".join(traceback.format_exception_only(error))
+    if not frames:
+        return said
+    return "Traceback (most recent call last):\n" + "".join(traceback.format_list(frames)) + said
 
 
 def subject_of(module: ModuleType, panel: Panel, *, backwards: bool = False) -> Subject:
@@ -143,7 +144,11 @@ class _Call:
                 self._pandas[name] = told == "pandas"
             else:
                 notes = str(inspect.signature(getattr(self._module, name)))
-                names = {getattr(v, "__name__", "") for v in vars(self._module).values() if isinstance(v, ModuleType)}
+                names = {
+                    getattr(v, "__name__", "")
+                    for v in vars(self._module).values()
+                    if isinstance(v, ModuleType)
+                }
                 only = "pandas" in names and "polars" not in names
                 said = "pd." in notes or "pandas." in notes
                 self._pandas[name] = said or (only and "pl." not in notes)
