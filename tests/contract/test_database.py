@@ -15,6 +15,7 @@ from tests.servers import Postgres
 
 from bellwether.core.errors import ConfigError, Overloaded, StorageError, Unavailable
 from bellwether.core.ports import (
+    AuditRow,
     IngestionRow,
     Ledger,
     MaterialisationRow,
@@ -379,3 +380,20 @@ def test_predictions_lie_in_the_month_of_their_key(postgres: Postgres) -> None:
     assert tables[1] == "predictions_rest"
     assert tables[0] in plan
     assert "predictions_rest" not in plan
+
+
+def test_audits_are_found_by_subject_and_state(ledger: Ledger) -> None:
+    early, late = NOW, NOW + timedelta(days=1)
+    rows = [
+        AuditRow("a1", "v@1", NOW, early, "leak", "{}"),
+        AuditRow("a2", "v@1", NOW + timedelta(hours=1), early, "green", '{"alarms": []}'),
+        AuditRow("a3", "v@1", NOW, late, "leak", "{}"),
+        AuditRow("a4", "mine.py@2", NOW, None, "green", "{}"),
+    ]
+    for row in rows:
+        ledger.record_audit(row)
+
+    assert ledger.newest_audit("v@1", early) == rows[1]
+    assert ledger.newest_audit("v@1", late) == rows[2]
+    assert ledger.newest_audit("v@2", early) is None
+    assert ledger.newest_audit("mine.py@2", early) is None

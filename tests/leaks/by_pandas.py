@@ -37,7 +37,11 @@ def gaussian(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def principal_component(panel: pd.DataFrame) -> pd.DataFrame:
-    wide = panel.pivot(index="session", columns="symbol", values="close").pct_change().fillna(0.0)
+    wide = (
+        panel.pivot_table(index="session", columns="symbol", values="close")
+        .pct_change()
+        .fillna(0.0)
+    )
     if len(wide) < 5:
         return panel[["symbol", "session"]].assign(x=0.0)
     first = pd.Series(PCA(1, random_state=0).fit_transform(wide)[:, 0], index=wide.index)
@@ -49,7 +53,7 @@ def clusters(panel: pd.DataFrame) -> pd.DataFrame:
     v = np.log1p(panel["volume"])
     if len(panel) < 10:
         return panel[["symbol", "session"]].assign(x=0.0)
-    found = KMeans(3, n_init=2, random_state=0).fit(np.column_stack([r * 50, v]))
+    found = KMeans(3, n_init=1, max_iter=5, random_state=0).fit(np.column_stack([r * 50, v]))
     return panel[["symbol", "session"]].assign(x=found.cluster_centers_[found.labels_, 1])
 
 
@@ -59,7 +63,7 @@ def scaler(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def resampled(panel: pd.DataFrame) -> pd.DataFrame:
-    """Weekly means, filled back over the days before them."""
+    """Fill weekly means back over the days before them."""
 
     def weekly(close: pd.Series) -> pd.Series:
         days = panel.loc[close.index, "session"]
@@ -74,8 +78,8 @@ def interpolated(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def pivot_filled_back(panel: pd.DataFrame) -> pd.DataFrame:
-    """Prices before a listing are filled with the first that comes."""
-    wide = panel.pivot(index="session", columns="symbol", values="close").bfill()
+    """Fill prices before a listing with the first that comes."""
+    wide = panel.pivot_table(index="session", columns="symbol", values="close").bfill()
     market = wide.mean(axis=1)
     return panel[["symbol", "session"]].assign(x=panel["session"].map(market))
 

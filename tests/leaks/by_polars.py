@@ -26,7 +26,7 @@ def full_sample_scaling(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def maximum_of_the_sample(panel: pl.DataFrame) -> pl.DataFrame:
-    """As Feng et al. 2019 normalise: each price by its maximum over all years."""
+    """Normalise as Feng et al. 2019 do: each price by its maximum over all years."""
     return one(panel, (C / C.max()).over("symbol"))
 
 
@@ -35,7 +35,7 @@ def scaling_over_all_symbols(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def future_fitted_selection(panel: pl.DataFrame) -> pl.DataFrame:
-    """The better of two signals, chosen by how it did over the whole sample."""
+    """Weigh two signals by how they did over the whole sample."""
     told = panel.with_columns(
         a=(C / C.shift(5)).log().over("symbol"),
         b=-(C / C.shift(2)).log().over("symbol"),
@@ -48,7 +48,7 @@ def future_fitted_selection(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def merge_off_by_one(panel: pl.DataFrame) -> pl.DataFrame:
-    """A market mean joined on a row number that is one too high."""
+    """Join a market mean on a row number that is one too high."""
     market = panel.group_by("session").agg(m=C.mean()).sort("session").with_row_index("i")
     market = market.with_columns(pl.col("i").cast(pl.Int64) - 1)
     rows = panel.with_columns(i=pl.col("session").rank("dense").cast(pl.Int64) - 1)
@@ -65,13 +65,13 @@ def back_filled_dividends(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def later_adjustment(panel: pl.DataFrame) -> pl.DataFrame:
-    """A level on today's share basis: splits that come later are in it."""
+    """Put a level on today's share basis: splits that come later are in it."""
     later = pl.col("split_ratio").cum_prod(reverse=True) / pl.col("split_ratio")
     return one(panel, (C / later).over("symbol"))
 
 
 def todays_universe(panel: pl.DataFrame) -> pl.DataFrame:
-    """Only symbols that still trade at the end of the data."""
+    """Keep only symbols that still trade at the end of the data."""
     last = panel["session"].max()
     assert isinstance(last, date)
     alive = panel.filter(pl.col("session") >= last - timedelta(days=7))["symbol"].unique()
@@ -81,7 +81,7 @@ def todays_universe(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def mean_of_survivors(panel: pl.DataFrame) -> pl.DataFrame:
-    """All rows stay, but the market is the mean of those that are there at the end."""
+    """Keep all rows, with the mean of those that are there at the end as the market."""
     last = panel["session"].max()
     alive = panel.filter(pl.col("session") == last)["symbol"].unique()
     market = (
@@ -95,7 +95,7 @@ def rank_over_all_dates(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def rank_with_tomorrow(panel: pl.DataFrame) -> pl.DataFrame:
-    """A rank inside the week, of which only some days are known."""
+    """Rank inside the week, of which only some days are known."""
     told = panel.with_columns(week=pl.col("session").dt.truncate("1w"))
     return told.select(*KEYS, x=C.rank().over("symbol", "week"))
 
@@ -113,13 +113,13 @@ def interpolated_weeks(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def weekly_bars(panel: pl.DataFrame) -> pl.DataFrame:
-    """The whole week's close on each of its days."""
+    """Give the whole week's close on each of its days."""
     told = panel.with_columns(week=pl.col("session").dt.truncate("1w"))
     return told.select(*KEYS, x=C.last().over("symbol", "week"))
 
 
 def calendar_day_off(panel: pl.DataFrame) -> pl.DataFrame:
-    """Yesterday by the calendar, taken in the wrong direction."""
+    """Take yesterday by the calendar, in the wrong direction."""
     other = panel.select("symbol", session=pl.col("session") - pl.duration(days=1), x="close")
     return panel.select(KEYS).join(other, on=KEYS, how="left")
 
@@ -137,7 +137,7 @@ def target_encoding(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def open_label_of_yesterday(panel: pl.DataFrame) -> pl.DataFrame:
-    """The open-to-open label of the session before is only known tomorrow."""
+    """Take the open-to-open label of the session before, known only tomorrow."""
     label = (pl.col("open").shift(-2) / pl.col("open").shift(-1)).log()
     return one(panel, label.shift(1).over("symbol"))
 
@@ -152,12 +152,12 @@ def reversed_ewm(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def spilled_rows(panel: pl.DataFrame) -> pl.DataFrame:
-    """A lag without its symbol: the first row of each has the last of another."""
+    """Lag without the symbol: the first row of each has the last of another."""
     return one(panel, C / C.shift(1))
 
 
 def dropped_with_the_future(panel: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose next sessions are quiet are dropped."""
+    """Drop rows whose next session is quiet."""
     told = panel.with_columns(
         x=(C / C.shift(1)).over("symbol"), n=(C.shift(-1) / C - 1).abs().over("symbol")
     )
@@ -169,7 +169,7 @@ def five_years_later(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def tiny(panel: pl.DataFrame) -> pl.DataFrame:
-    """A price with a ten-millionth of what comes next in it."""
+    """Mix a ten-millionth of what comes next into a price."""
     return one(panel, (C * (1 + 1e-7 * (C.shift(-1) / C - 1).fill_null(0.0))).over("symbol"))
 
 
@@ -200,7 +200,7 @@ def days_before_splits(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def only_long_histories(panel: pl.DataFrame) -> pl.DataFrame:
-    """Behaves where there is little history, and looks ahead where there is much."""
+    """Behave where there is little history, and look ahead where there is much."""
     ahead, past = (C.shift(-1) / C).over("symbol"), (C / C.shift(1)).over("symbol")
     return one(panel, ahead if panel.height > 10_000 else past)
 
@@ -211,7 +211,7 @@ def seeded_by_length(panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def newest_members(panel: pl.DataFrame, universe: pl.DataFrame) -> pl.DataFrame:
-    """Members of today, also for the years before."""
+    """Take the members of today for the years before too."""
     now = universe.filter(pl.col("last").is_null())["symbol"].unique()
     inside = pl.col("symbol").is_in(now.implode())
     return panel.select(*KEYS, x=inside.cast(pl.Float64))

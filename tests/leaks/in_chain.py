@@ -18,7 +18,7 @@ def labelled(value: pl.Expr) -> object:
 
 
 def close_to_close() -> Subject:
-    """The return starts at the close that decided."""
+    """Start the return at the close that decided."""
     return Subject(clean, label=labelled((C.shift(-1) / C).log()), horizon=1)
 
 
@@ -35,7 +35,7 @@ def pays_the_same_close() -> Subject:
 
 
 def horizon_understated() -> Subject:
-    """Ten sessions, said to be five: purging by five leaves overlap."""
+    """Say five sessions of a label of ten: purging by five leaves overlap."""
     return Subject(clean, label=labelled((O.shift(-11) / O.shift(-1)).log()), horizon=5)
 
 
@@ -57,7 +57,7 @@ def shuffled_folds() -> Subject:
 
 
 def label_among_features() -> Subject:
-    """Nothing computed looks ahead: the label comes from elsewhere under a harmless name."""
+    """Bring the label in from elsewhere, under a harmless name."""
     answers: dict[str, pl.DataFrame] = {}
 
     def features(panel: Panel) -> pl.DataFrame:
@@ -69,7 +69,7 @@ def label_among_features() -> Subject:
 
 
 def scaled_by_what_it_is_used_on() -> Subject:
-    """The transform takes mean and deviation of the rows it is given."""
+    """Scale by the mean and deviation of the rows that are given."""
 
     def transform(_state: object, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.with_columns((pl.col("r") - pl.col("r").mean()) / pl.col("r").std())
@@ -85,7 +85,7 @@ def ranked_among_rows_to_come() -> Subject:
 
 
 def imputed_from_everything() -> Subject:
-    """The features leave their mean behind, and the fit takes it from there."""
+    """Leave the mean behind in the features, and take it from there in the fit."""
     seen: dict[str, float] = {}
 
     def features(panel: Panel) -> pl.DataFrame:
@@ -101,6 +101,6 @@ def imputed_from_everything() -> Subject:
 
 
 def high_of_the_day_at_its_open() -> Subject:
-    """Decided at the open, with the high of the session that has just begun."""
+    """Decide at the open, with the high of the session that has just begun."""
     high = (pl.col("high") / O).log()
     return Subject(lambda p: p.bars.select(*KEYS, x=high), decides="open")

@@ -1,4 +1,4 @@
-"""Is the past of the features the same whatever the future? One question asked at many cuts."""
+"""One question at many cuts: is the past of the features the same, whatever the future."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -105,6 +105,7 @@ class Hunt:
     def differing(
         self, reference: pl.DataFrame, other: pl.DataFrame, cut: worlds.Cut
     ) -> list[Difference]:
+        """List what differs up to the cut."""
         return differences(reference, other, cut, self.subject.tolerance)
 
     def _blame(
@@ -186,7 +187,7 @@ def audit(subject: Subject, panel: Panel, seed: int, effort: Effort, enough: Eno
 
 
 def _steady(hunt: Hunt, repeated: pl.DataFrame) -> None:
-    """The same input twice gives the same output, or nothing else can be asked."""
+    """Demand the same output of the same input, or nothing else can be asked."""
     hunt.found.looked("repeat", hunt.full.height * len(hunt.features))
     last = hunt.sessions[-1]
     for d in differences(hunt.full, repeated, last, hunt.subject.tolerance):

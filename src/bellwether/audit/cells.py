@@ -121,14 +121,15 @@ def _lost(name: str, a: pl.DataFrame) -> Difference:
 
 def equal(one: Numbers, two: Numbers, tolerance: float) -> npt.NDArray[np.bool_]:
     """Tell which numbers are the same; missing ones are the same as missing ones."""
-    same = (one == two) | (np.isnan(one) & np.isnan(two))
+    same: npt.NDArray[np.bool_] = (one == two) | (np.isnan(one) & np.isnan(two))
     if tolerance == 0.0:
         return same
     there = np.abs(one[np.isfinite(one)])
     size = float(np.median(there)) if there.size else 0.0
     with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(one - two) <= tolerance * np.abs(one) + FLOOR * size
-    return same | (near & np.isfinite(one) & np.isfinite(two))
+    close: npt.NDArray[np.bool_] = same | (near & np.isfinite(one) & np.isfinite(two))
+    return close
 
 
 def _first(

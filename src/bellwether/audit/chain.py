@@ -50,7 +50,7 @@ def _fill(subject: Subject, found: Findings) -> None:
 
 
 def _paid(subject: Subject, panel: Panel, rng: np.random.Generator, found: Findings) -> None:
-    """A price that is still to come doubles when all later prices do."""
+    """Demand that a price paid doubles when all later prices do."""
     assert subject.fills is not None  # noqa: S101
     told = _single(subject.fills(panel), "fills")
     days = told["session"].unique().sort()
@@ -122,7 +122,7 @@ def _blamed(found: Findings, kind: str) -> bool:
 
 
 def _starts(subject: Subject, panel: Panel, told: pl.DataFrame, day: date, found: Findings) -> None:
-    """A return earned after the decision stays if all later prices are doubled."""
+    """Demand that the return stays when all prices after the decision double."""
     if _blamed(found, "same_bar_fill"):
         return
     mask = worlds.after(panel.bars, day)
@@ -151,32 +151,39 @@ def _reaches(
     rng: np.random.Generator,
     found: Findings,
 ) -> None:
-    """A label of h sessions reads no bar later than h + 1 sessions after its decision."""
+    """Demand that no bar later than h + 1 sessions after the decision is read."""
     if subject.horizon is None:
         note = "HORIZON is not stated, so that nobody can say when a label is known"
         found.notes.append(Note("label", "label", note))
         return
-    sessions = panel.bars["session"].unique().sort().to_list()
     for day in days:
-        end = sessions.index(day) + 1 + subject.horizon
-        if end >= len(sessions) - 1:
+        ends = _ends(panel, day, 1 + subject.horizon)
+        if not ends:
             continue
-        found.looked("label horizon")
-        late = worlds.after(panel.bars, sessions[end])
+        found.looked("label horizon", len(ends))
+        late = worlds.after(panel.bars, ends)
         other = _labels(subject, worlds.noise(panel, late, rng))
-        diff = differences(_at(told, day), _at(other, day), day, 1e-9)
+        diff = differences(_at(told, day), _at(other, day), dict.fromkeys(ends, day), 1e-9)
         if diff:
             d = diff[0]
             said = (
                 f"The label of {d.symbol} on {d.session} changes with bars later than "
-                f"{sessions[end]}: it spans more than the {subject.horizon} sessions that are "
+                f"{ends[d.symbol]}: it spans more than the {subject.horizon} sessions that are "
                 "stated, so that training rows overlap with what is tested"
             )
             found.alarms.append(
                 Alarm("label horizon", "label_overlap", "label", d.symbol, d.session,
-                      sessions[end], d.other, d.known, said)
+                      ends[d.symbol], d.other, d.known, said)
             )  # fmt: skip
             return
+
+
+def _ends(panel: Panel, day: date, bars: int) -> dict[str, date]:
+    """Return for each symbol the session of so many bars after a day, where there are more."""
+    later = panel.bars.filter(pl.col("session") > day).group_by("symbol", maintain_order=True)
+    rows = later.agg(end=pl.col("session").get(bars - 1, null_on_oob=True), n=pl.len())
+    kept = rows.filter(pl.col("n") > bars)
+    return dict(kept.select("symbol", "end").rows())
 
 
 def _inside(full: pl.DataFrame, told: pl.DataFrame, found: Findings) -> None:
@@ -253,7 +260,7 @@ def fold_alarms(rows: pl.DataFrame, folds: Sequence[Fold]) -> list[Alarm]:
 def _fitted(
     subject: Subject, panel: Panel, full: pl.DataFrame, rng: np.random.Generator, found: Findings
 ) -> None:
-    """What is fitted on the past, and rows changed by it, stay whatever comes after them."""
+    """Demand that what is fitted, and rows changed by it, stay whatever comes later."""
     sessions = panel.bars["session"].unique().sort().to_list()
     border = sessions[int(0.6 * len(sessions))]
     cuts = [sessions[int(x * (len(sessions) - 2))] for x in (0.62, 0.7, 0.85, 0.97)]

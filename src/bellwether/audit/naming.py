@@ -74,25 +74,23 @@ def _ahead(told: Named) -> int | None:
 
 
 def _kind(told: Named, then: float | None, later: float | None, ahead: int | None) -> str:
-    d, parts = told.difference, _parts(told)
-    reach = ahead or 0
-    if told.check == "same_bar":
-        return "same_bar"
-    if reach > FAR and d.cells <= told.reference["symbol"].n_unique() and _starts(told):
-        return "shift_of_rows"
-    if told.check in ("ended", "joined") and not parts["values"]:
-        return "universe"
-    if d.feature == ROW:
-        return "universe" if parts.get("ended") and not parts["values"] else "row_selection"
-    if parts.get("actions") and not parts.get("prices"):
-        return "later_adjustment"
-    if parts.get("volume") and not parts.get("prices"):
-        return "later_volume"
-    if told.check == "longer" or (told.check == "truncation" and not parts["values"]):
-        return "length"
-    if reach > NEAR and then is None and later is not None and _repeats(told, later):
-        return "back_fill"
-    return _by_reach(told, parts, reach)
+    d, parts, reach = told.difference, _parts(told), ahead or 0
+    few = d.cells <= told.reference["symbol"].n_unique()
+    by_value = parts["values"]
+    presence = told.check in ("ended", "joined") or (d.feature == ROW and parts.get("ended", False))
+    filled = reach > NEAR and then is None and later is not None
+    rules = (
+        ("same_bar", told.check == "same_bar"),
+        ("shift_of_rows", reach > FAR and few and _starts(told)),
+        ("universe", presence and not by_value),
+        ("row_selection", d.feature == ROW),
+        ("later_adjustment", parts.get("actions", False) and not parts.get("prices")),
+        ("later_volume", parts.get("volume", False) and not parts.get("prices")),
+        ("length", told.check == "longer" or (told.check == "truncation" and not by_value)),
+        ("back_fill", filled and _repeats(told, later)),
+    )
+    fits = (kind for kind, holds in rules if holds)
+    return next(fits, None) or _by_reach(told, parts, reach)
 
 
 def _by_reach(told: Named, parts: Mapping[str, bool], reach: int) -> str:
@@ -110,7 +108,7 @@ def _starts(told: Named) -> bool:
     return before.height == 0
 
 
-def _repeats(told: Named, value: float) -> bool:
+def _repeats(told: Named, value: float | None) -> bool:
     """Tell whether the cell holds the value of the row after it."""
     d = told.difference
     rows = told.reference.filter((pl.col("symbol") == d.symbol) & (pl.col("session") > d.session))

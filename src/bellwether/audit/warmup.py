@@ -1,4 +1,4 @@
-"""Does a value depend on where history starts?"""
+"""Whether a value depends on where history starts."""
 
 import polars as pl
 

@@ -10,6 +10,8 @@ import polars as pl
 from bellwether.audit.found import Panel
 
 PRICES = ("open", "high", "low", "close")
+SPLIT_AT, PAID_AT, SHARE = (1, 7), (0, 4), 0.02
+"""Sessions of an invented future with a split or a dividend for sure, and the share of others."""
 MOST_PAID = 0.2
 """Invented dividends are at most this share of the price before."""
 Cut = date | Mapping[str, date]
@@ -51,7 +53,7 @@ def _changed(panel: Panel, mask: Mask, **columns: npt.NDArray[np.float64]) -> Pa
 
 
 def _number_since(bars: pl.DataFrame, mask: Mask) -> npt.NDArray[np.int64]:
-    """Number the masked rows of each symbol from 0; -1 elsewhere."""
+    """Count the masked rows of each symbol from 0; -1 elsewhere."""
     flagged = bars.select("symbol", m=pl.Series(mask).cast(pl.Int64))
     count = flagged.select(pl.col("m").cum_sum().over("symbol"))["m"].to_numpy()
     return np.where(mask, count - 1, -1)
@@ -69,10 +71,10 @@ def noise(panel: Panel, mask: Mask, rng: Rng, what: str = "all") -> Panel:
         new["volume"] = bars["volume"].to_numpy() * grown
     if what in ("all", "actions"):
         since = _number_since(bars, mask)
-        splits = mask & ((since == 1) | (since == 7) | (rng.random(n) < 0.02))
-        paid = mask & ((since == 0) | (since == 4) | (rng.random(n) < 0.02))
+        splits = mask & (np.isin(since, SPLIT_AT) | (rng.random(n) < SHARE))
+        paid = mask & (np.isin(since, PAID_AT) | (rng.random(n) < SHARE))
         new["split_ratio"] = np.where(splits, rng.choice([2.0, 3.0, 0.5], n), bars["split_ratio"])
-        cash = 0.02 * bars["close"].to_numpy() * factor
+        cash = SHARE * bars["close"].to_numpy() * factor
         new["dividend_usd"] = np.where(paid, cash, bars["dividend_usd"])
     return _changed(panel, mask, **new)
 

@@ -10,7 +10,7 @@ from bellwether.cli.frame import REFUSED, edge, ports, progress_bar, say, tell
 Json = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
 
 
-def audit(
+def audit(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     view: Annotated[
         Path | None,
         typer.Option(help="Your own view, a Python file (docs/leak-audit.md); it is run as it is."),

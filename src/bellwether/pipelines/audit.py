@@ -16,6 +16,7 @@ from bellwether.features.catalog import technical
 from bellwether.pipelines.audit_chain import audit_view, labels_of
 from bellwether.pipelines.audit_panel import (
     Bars,
+    drawn,
     last_sessions,
     of_lake,
     of_source,
@@ -25,6 +26,8 @@ from bellwether.pipelines.audit_process import Limits, hunt
 from bellwether.pipelines.audit_report import AuditReport, of_json, told
 from bellwether.pipelines.view_file import hints
 
+OWN_SYMBOLS, VIEW_SYMBOLS = 5, 8
+"""Symbols drawn for an audit of the platform's own chain, and of a user's view."""
 GATE_SYMBOLS, GATE_SESSIONS = 3, 800
 """How much of the lake the audit before a release looks at."""
 
@@ -62,6 +65,7 @@ def run(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> AuditR
     started = ports.wall.now()
     ends = time.monotonic() + config.limits.budget_s
     bars = _bars(config, ports)
+    lines: tuple[tuple[int, str], ...] = ()
     if config.view is None:
         found = told(
             audit_view(
@@ -73,7 +77,7 @@ def run(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> AuditR
                 enough=lambda: time.monotonic() > ends,
             )
         )
-        subject, lines = _own(config.horizon_sessions), ()
+        subject = _own(config.horizon_sessions)
     else:
         labels = labels_of(bars.panel, config.horizon_sessions, ports.calendar)
         panel = without_adjustment(bars.panel)
@@ -95,9 +99,10 @@ def run(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> AuditR
 
 
 def _bars(config: AuditConfig, ports: Ports) -> Bars:
+    most = OWN_SYMBOLS if config.view is None else VIEW_SYMBOLS
     if config.path is not None or not ports.lake.symbols():
-        return of_source(config.path, config.symbols, config.seed, ports)
-    return of_lake(config.symbols, config.seed, ports)
+        return of_source(config.path, config.symbols, config.seed, ports, most)
+    return of_lake(config.symbols, config.seed, ports, most)
 
 
 def _own(horizon: int) -> str:
@@ -108,17 +113,17 @@ def _version(view: Path) -> str:
     return f"{view.name}@{hashlib.sha256(view.read_bytes()).hexdigest()[:12]}"
 
 
-def _keep(report: AuditReport, bars: Bars, ports: Ports) -> None:
-    ports.ledger.record_audit(
-        AuditRow(
-            audit_id=report.audit_id,
-            subject=report.subject,
-            created_at=ports.wall.now(),
-            watermark=bars.watermark,
-            verdict=report.verdict,
-            report=json.dumps(report.as_json()),
-        )
+def _keep(report: AuditReport, bars: Bars, ports: Ports) -> AuditRow:
+    row = AuditRow(
+        audit_id=report.audit_id,
+        subject=report.subject,
+        created_at=ports.wall.now(),
+        watermark=bars.watermark,
+        verdict=report.verdict,
+        report=json.dumps(report.as_json()),
     )
+    ports.ledger.record_audit(row)
+    return row
 
 
 def demand(
@@ -148,7 +153,7 @@ def demand(
 
 def _gate(symbols: Sequence[str], horizon: int, subject: str, ports: Ports) -> AuditRow:
     started = ports.wall.now()
-    bars = of_lake(tuple(sorted(symbols))[:GATE_SYMBOLS], 0, ports)
+    bars = of_lake(drawn(sorted(symbols), 0, GATE_SYMBOLS), 0, ports, GATE_SYMBOLS)
     panel = last_sessions(bars.panel, GATE_SESSIONS)
     found = told(audit_view(technical(), panel, horizon, ports.calendar))
     report = of_json(
@@ -160,7 +165,4 @@ def _gate(symbols: Sequence[str], horizon: int, subject: str, ports: Ports) -> A
         seconds=(ports.wall.now() - started).total_seconds(),
         watermark=str(bars.watermark),
     )
-    _keep(report, bars, ports)
-    row = ports.ledger.newest_audit(subject, bars.watermark)
-    assert row is not None  # noqa: S101 - it was kept just now
-    return row
+    return _keep(report, bars, ports)

@@ -30,10 +30,15 @@ KNOWN_LATER = 30
 
 
 def features_of(panel: Panel, view: FeatureView, calendar: SessionCalendar) -> pl.DataFrame:
-    """Compute the view over a panel as the platform does."""
+    """Compute the view over a panel as the platform does, on the sessions with a bar."""
     parts = panel.bars.partition_by("symbol", maintain_order=True)
     made = [feature_frame(view, adjust_forward(part, calendar)) for part in parts]
-    return pl.concat(made).drop("last_close")
+    return _decided(pl.concat(made), panel)
+
+
+def _decided(features: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+    """Keep the sessions with a bar: on a carried one nobody decides, and only later bars tell it."""
+    return features.drop("last_close").join(panel.bars.select(KEYS), on=KEYS, how="semi")
 
 
 def labels_of(panel: Panel, horizon: int, calendar: SessionCalendar) -> pl.DataFrame:
@@ -117,9 +122,9 @@ def revised(
             ingested_at=pl.lit(since),
         )
         until = max(bars["knowledge_time"].max(), datetime.min.replace(tzinfo=UTC))  # type: ignore[type-var]
-        plain = tidy(as_known(view, told, calendar, until).drop("last_close"))  # type: ignore[arg-type]
+        plain = tidy(_decided(as_known(view, told, calendar, until), panel))  # type: ignore[arg-type]
         both = pl.concat([told, late]).sort(*KEYS, "revision")
-        other = tidy(as_known(view, both, calendar, until).drop("last_close"))  # type: ignore[arg-type]
+        other = tidy(_decided(as_known(view, both, calendar, until), panel))  # type: ignore[arg-type]
         last: date = bars["session"][at + KNOWN_LATER]
         found.looked("late correction", at * len(view.columns))
         for d in differences(plain, other, last, 0.0):
@@ -196,7 +201,8 @@ def _dataset(
         adjusted = adjust_forward(part, calendar)
         name = adjusted["symbol"][0]
         series[name] = adjusted.filter(pl.col("session") >= first)
-        parts.append(open_to_open(adjusted, horizon, calendar).slice(view.warm_up))
+        labels = open_to_open(adjusted, horizon, calendar).filter(~adjusted["carried"])
+        parts.append(labels.slice(view.warm_up))
     rows = (
         pl.concat(parts)
         .filter(pl.col("log_return").is_not_null() & (pl.col("session") >= first))

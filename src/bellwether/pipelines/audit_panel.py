@@ -1,7 +1,8 @@
 """The bars that an audit is made on: of the lake, of a file, or of the sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownNa
 from bellwether.core.ports import Ports, SourceQuery
 from bellwether.features.history import BAR_KEYS
 
-SAMPLED = 8
 LEAST = 30
 SPELL = ("universe", "symbol", "first", "last", "end_reason", "delisting_return")
 
@@ -24,10 +24,10 @@ class Bars:
 
     panel: Panel
     words: str
-    watermark: object = None
+    watermark: datetime | None = None
 
 
-def of_lake(asked: tuple[str, ...] | None, seed: int, ports: Ports, most: int = SAMPLED) -> Bars:
+def of_lake(asked: tuple[str, ...] | None, seed: int, ports: Ports, most: int) -> Bars:
     """Take what is known now of some of the lake's symbols, drawn by the seed.
 
     Raises
@@ -41,14 +41,14 @@ def of_lake(asked: tuple[str, ...] | None, seed: int, ports: Ports, most: int = 
     for symbol in asked or ():
         if symbol not in known:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
-    symbols = list(asked) if asked else _drawn(known, seed, most)
+    symbols = list(asked) if asked else drawn(known, seed, most)
     bars = as_of(ports.lake.bars(symbols), ports.clock.now(), BAR_KEYS)
     universe = ports.lake.universe()
     return _bars(bars, universe, "the lake", ports.lake.watermark())
 
 
 def of_source(
-    path: Path | None, asked: tuple[str, ...] | None, seed: int, ports: Ports, most: int = SAMPLED
+    path: Path | None, asked: tuple[str, ...] | None, seed: int, ports: Ports, most: int
 ) -> Bars:
     """Take the bars of a file or a folder, or the sample, without keeping them.
 
@@ -64,28 +64,31 @@ def of_source(
     if bars.height == 0:
         raise MissingRecord("bar", str(path or name), "bellwether ingest files --path FILE")
     symbols = bars["symbol"].unique().sort().to_list()
-    kept = symbols if asked else _drawn(symbols, seed, most)
-    chosen = bars.filter(pl.col("symbol").is_in(kept))
+    kept = symbols if asked else drawn(symbols, seed, most)
+    chosen = bars.filter(pl.col("symbol").is_in(list(kept)))
     return _bars(chosen, None, path.name if path else "the sample", None)
 
 
-def _drawn(symbols: list[str], seed: int, most: int) -> list[str]:
+def drawn(symbols: Sequence[str], seed: int, most: int) -> tuple[str, ...]:
+    """Draw at most so many symbols by the seed."""
     if len(symbols) <= most:
-        return symbols
+        return tuple(symbols)
     order = np.random.default_rng(seed).permutation(len(symbols))  # noqa: TID251 - of the run's seed
-    return sorted(symbols[i] for i in order[:most])
+    return tuple(sorted(symbols[i] for i in order[:most]))
 
 
-def _bars(bars: pl.DataFrame, universe: pl.DataFrame | None, place: str, mark: object) -> Bars:
+def _bars(
+    bars: pl.DataFrame, universe: pl.DataFrame | None, place: str, mark: datetime | None
+) -> Bars:
     bars = bars.select([*BARS, "adjustment"]).unique(KEYS, keep="last").sort(KEYS)
     longest = int(bars.group_by("symbol").len()["len"].max() or 0)  # type: ignore[arg-type]
     if longest < LEAST:
         raise InsufficientHistory("a leak audit", longest, LEAST)
     told = _spells(bars, universe)
-    first, last = bars["session"].min(), bars["session"].max()
+    days = bars["session"].sort()
     names = bars["symbol"].unique().sort().to_list()
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")  # noqa: PLR2004
-    words = f"{len(names)} symbols of {place} ({shown}), {first} to {last}"
+    words = f"{len(names)} symbols of {place} ({shown}), {days[0]} to {days[-1]}"
     return Bars(Panel(bars, told), words, mark)
 
 

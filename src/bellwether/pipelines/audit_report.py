@@ -59,7 +59,8 @@ class AuditReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON can hold it."""
-        return json.loads(json.dumps(asdict(self), default=str)) | {"green": self.green}
+        plain_self: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return plain_self | {"green": self.green}
 
 
 def plain(alarm: Alarm) -> dict[str, Any]:

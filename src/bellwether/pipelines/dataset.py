@@ -87,6 +87,7 @@ def build(
             continue
         series[symbol] = adjusted
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
+        labels = labels.filter(~adjusted["carried"])  # without a bar nobody decides
         labels = labels if members is None else members(labels)
         features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
         parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))

@@ -177,11 +177,10 @@ def to_polars(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
     Where it has neither as columns they are taken from its index by name, or from the bars that
     it was given, by their row numbers.
     """
-    import pandas as pd
-
-    if isinstance(made, pd.Series):
+    kind = type(made).__name__ if type(made).__module__.partition(".")[0] == "pandas" else ""
+    if kind == "Series":
         made = made.to_frame(made.name or "feature")
-    if not isinstance(made, pd.DataFrame):
+    elif kind != "DataFrame":
         raise TypeError(f"returned {type(made).__name__}, not a frame")
     named = [n for n in made.index.names if n in KEYS]
     if named:
@@ -194,7 +193,8 @@ def to_polars(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
         for key in missing:
             made[key] = bars[key].gather(at).to_numpy()
     made.columns = [str(c) for c in made.columns]
-    return pl.from_pandas(made.reset_index(drop=True), nan_to_null=True)
+    frame: pl.DataFrame = pl.from_pandas(made.reset_index(drop=True), nan_to_null=True)
+    return frame
 
 
 def keyed(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
@@ -212,7 +212,8 @@ def keyed(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
         made = made.with_columns(bars[k] for k in missing)
     elif missing == ["symbol"] and bars["symbol"].n_unique() == 1:
         made = made.with_columns(symbol=pl.lit(bars["symbol"][0]))
-    return made
+    frame: pl.DataFrame = made
+    return frame
 
 
 def tell(error: BaseException, path: Path) -> str:
