@@ -7,8 +7,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bellwether.audit.causal import Effort, audit
+from bellwether.audit.causal import audit
 from bellwether.audit.found import Panel, Subject
+from bellwether.audit.hunt import Effort
 
 SMALL = Effort(special=1, special_runs=6, staggered_runs=2, sweeps=1, clones=30, gappy_cuts=1)
 SESSIONS = 320

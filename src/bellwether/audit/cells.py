@@ -111,7 +111,12 @@ def differences(
         if at.size:
             found.append(_first(name, a, one, two, at))
     lost = [c for c in a.columns if c not in b.columns] if b.height else []
-    return found + [_lost(name, a) for name in lost if a.height]
+    return found + [_lost(name, a) for name in lost if _tells(a[name])]
+
+
+def _tells(column: pl.Series) -> bool:
+    """Tell whether a column that the other outcome lacks holds anything but nothing."""
+    return bool((column.fill_null(0.0) != 0.0).any())
 
 
 def _lost(name: str, a: pl.DataFrame) -> Difference:

@@ -132,7 +132,7 @@ def _starts(subject: Subject, panel: Panel, told: pl.DataFrame, day: date, found
     one, two = _at(told, day), _at(other, day)
     for name in one["symbol"].to_list():
         a, b = (cell(f, "label", name, day) for f in (one, two))
-        if a is None or b is None or equal(np.array([a]), np.array([b]), 1e-6)[0]:
+        if a is None or b is None or _earned(a, b):
             continue
         said = (
             f"The label of {name} on {day} is {a:.6g} and becomes {b:.6g} when all prices after "
@@ -141,6 +141,12 @@ def _starts(subject: Subject, panel: Panel, told: pl.DataFrame, day: date, found
         )
         found.alarms.append(Alarm("label", "same_bar_fill", "label", name, day, day, b, a, said))
         return
+
+
+def _earned(before: float, doubled: float) -> bool:
+    """Tell whether a label is a return of later prices (it stays) or an amount of them (doubles)."""
+    told = np.array([doubled, doubled])
+    return bool(equal(np.array([before, 2 * before]), told, 1e-6).any())
 
 
 def _reaches(

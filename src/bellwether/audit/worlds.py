@@ -80,9 +80,10 @@ def noise(panel: Panel, mask: Mask, rng: Rng, what: str = "all") -> Panel:
 
 
 def scaled(panel: Panel, mask: Mask, factor: float) -> Panel:
-    """Multiply prices and volume of masked bars by one factor."""
+    """Multiply prices, dividends and volume of masked bars by one factor."""
     factors = np.where(mask, factor, 1.0)
-    new = {c: panel.bars[c].to_numpy() * factors for c in (*PRICES, "volume")}
+    columns = (*PRICES, "volume", "dividend_usd")
+    new = {c: panel.bars[c].to_numpy() * factors for c in columns}
     return _changed(panel, mask, **new)
 
 

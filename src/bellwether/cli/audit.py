@@ -10,27 +10,26 @@ from bellwether.cli.frame import REFUSED, edge, ports, progress_bar, say, tell
 Json = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
 
 
+View = Annotated[
+    Path | None,
+    typer.Option(help="Your own view, a Python file (docs/leak-audit.md); it is run as it is."),
+]
+Bars = Annotated[Path | None, typer.Option(help="Bars of this file or folder, not the lake's.")]
+Budget = Annotated[float, typer.Option(min=1.0, help="Seconds after which no more cuts are asked.")]
+Limit = Annotated[
+    float, typer.Option(min=1.0, help="Seconds that each process of a view may take.")
+]
+
+
 def audit(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
-    view: Annotated[
-        Path | None,
-        typer.Option(help="Your own view, a Python file (docs/leak-audit.md); it is run as it is."),
-    ] = None,
+    view: View = None,
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    path: Annotated[
-        Path | None, typer.Option(help="Bars of this file or folder instead of the lake.")
-    ] = None,
+    path: Bars = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws symbols, cuts and futures.")] = 0,
-    budget: Annotated[
-        float, typer.Option(min=1.0, help="Seconds after which no further cut is asked.")
-    ] = 45.0,
-    limit: Annotated[
-        float,
-        typer.Option(min=1.0, help="Seconds after which each process of the view is stopped."),
-    ] = 300.0,
+    budget: Budget = 45.0,
+    limit: Limit = 300.0,
     memory: Annotated[int, typer.Option(min=512, help="Memory of a view, in MB.")] = 8192,
-    horizon: Annotated[
-        int, typer.Option(min=1, help="Sessions ahead of the platform's label.")
-    ] = 1,
+    horizon: Annotated[int, typer.Option(min=1, help="Sessions the platform's label spans.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Look for leaks: recompute on truncated history and with other futures; name what differs.

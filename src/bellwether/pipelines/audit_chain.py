@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from bellwether.audit.causal import MEDIUM, QUICK, Enough, audit, shown
+from bellwether.audit.causal import MEDIUM, QUICK, audit
 from bellwether.audit.cells import differences, tidy
 from bellwether.audit.chain import audit_chain, fold_alarms
 from bellwether.audit.found import KEYS, Alarm, Findings, Panel, Subject
+from bellwether.audit.hunt import Enough, shown
 from bellwether.audit.numbers import too_good
 from bellwether.audit.warmup import warm_up
 from bellwether.core.calendar import SessionCalendar

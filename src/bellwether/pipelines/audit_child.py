@@ -17,15 +17,18 @@ import numpy as np
 import polars as pl
 
 from bellwether.audit import worlds
-from bellwether.audit.causal import THOROUGH, audit, shown
+from bellwether.audit.causal import THOROUGH, audit
 from bellwether.audit.cells import differences, tidy
 from bellwether.audit.chain import audit_chain
 from bellwether.audit.found import Alarm, Findings, Note, Panel, Subject
+from bellwether.audit.hunt import shown
 from bellwether.audit.numbers import too_good
+from bellwether.audit.outside import outside_knowledge
 from bellwether.audit.warmup import warm_up
 from bellwether.core.errors import BellwetherError, BrokenView
 from bellwether.pipelines import view_file
 from bellwether.pipelines.audit_report import told
+from bellwether.pipelines.files_read import watched
 from bellwether.pipelines.other_clock import far_away
 
 
@@ -69,6 +72,7 @@ def _guarded(path: Path, subject: Subject, panel: Panel) -> pl.DataFrame:
 
 
 def _hunted(path: Path, panel: Panel, job: dict[str, Any], folder: Path) -> Findings:
+    opened = watched(folder)
     subject = _subject(path, panel)
     _guarded(path, subject, panel).write_parquet(folder / "full.parquet")
     ends = time.monotonic() + job["budget_s"]
@@ -85,6 +89,10 @@ def _hunted(path: Path, panel: Panel, job: dict[str, Any], folder: Path) -> Find
     if len(suspected.columns) > 2:  # noqa: PLR2004 - a feature beside the keys
         hunt.found.add(too_good(suspected, labels, hunt.rng))
     hunt.found.notes += warm_up(subject, panel, hunt.full)
+    hunt.found.notes += outside_knowledge(subject, panel, hunt.full)
+    if opened:
+        said = f"The view reads {', '.join(sorted(opened)[:3])}: what is in files cannot be audited"
+        hunt.found.notes.append(Note("files", "(all)", said))
     return hunt.found
 
 

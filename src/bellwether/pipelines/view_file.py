@@ -130,7 +130,8 @@ class _Call:
         def call(*arguments: Any) -> Any:
             *state, frame = arguments
             if not self._wants_pandas(name):
-                return function(*state, frame)
+                made = function(*state, frame)
+                return keyed(made, frame) if name == "transform" else made
             made = function(*state, to_pandas(frame))
             return to_polars(made, frame) if name == "transform" else made
 
@@ -177,6 +178,8 @@ def to_polars(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
     Where it has neither as columns they are taken from its index by name, or from the bars that
     it was given, by their row numbers.
     """
+    if type(made).__module__ == "numpy":
+        return keyed(made, bars)
     kind = type(made).__name__ if type(made).__module__.partition(".")[0] == "pandas" else ""
     if kind == "Series":
         made = made.to_frame(made.name or "feature")
@@ -204,6 +207,8 @@ def keyed(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
     if isinstance(made, pl.Series):
         made = made.to_frame()
     if isinstance(made, dict):
+        made = pl.DataFrame(made)
+    if type(made).__module__ == "numpy":
         made = pl.DataFrame(made)
     if not isinstance(made, pl.DataFrame):
         raise TypeError(f"returned {type(made).__name__}, not a frame")
