@@ -185,6 +185,9 @@ def to_polars(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
         made = made.to_frame(made.name or "feature")
     elif kind != "DataFrame":
         raise TypeError(f"returned {type(made).__name__}, not a frame")
+    levels = made.index.nlevels
+    if levels > 1 and made.index.names[-1] is None:  # as groupby(...).apply gives it
+        made = made.droplevel(list(range(levels - 1)))
     named = [n for n in made.index.names if n in KEYS]
     if named:
         made = made.drop(columns=[n for n in named if n in made.columns]).reset_index()
