@@ -13,6 +13,7 @@ from tests.leaks import by_pandas, by_polars, in_chain
 from typer.testing import CliRunner
 
 from bellwether.audit.causal import QUICK, THOROUGH, audit
+from bellwether.audit.cells import tidy
 from bellwether.audit.chain import audit_chain
 from bellwether.audit.found import Alarm, Panel, Subject
 from bellwether.bootstrap import bootstrap
@@ -31,6 +32,7 @@ from bellwether.settings import Settings
 
 LEAKS = Path(__file__).parents[1] / "leaks" / "files"
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+TWO = ("IBM", "MSFT")
 BRIEF = Limits(budget_s=1.0, time_s=120.0)
 
 KINDS = {
@@ -177,7 +179,8 @@ def test_all_that_is_planted_is_tried() -> None:
 def test_a_file_that_keeps_a_state_is_caught_by_fresh_processes(
     file: str, kind: str, wired: Ports
 ) -> None:
-    report = use.run(use.AuditConfig(LEAKS / f"{file}.py", limits=Limits(20.0, 120.0)), wired)
+    config = use.AuditConfig(LEAKS / f"{file}.py", TWO, limits=Limits(20.0, 120.0))
+    report = use.run(config, wired)
 
     assert not report.green
     assert kind in {a["kind"] for a in report.alarms}
@@ -186,7 +189,7 @@ def test_a_file_that_keeps_a_state_is_caught_by_fresh_processes(
 
 @pytest.mark.parametrize("file", ["view_polars.py", "view_pandas.py"])
 def test_the_examples_are_green(file: str, wired: Ports) -> None:
-    report = use.run(use.AuditConfig(EXAMPLES / file, limits=BRIEF), wired)
+    report = use.run(use.AuditConfig(EXAMPLES / file, TWO, limits=BRIEF), wired)
 
     assert report.green, report.lines()
     assert report.checks["truncation"] >= 9
@@ -212,7 +215,7 @@ def view(folder: Path, text: str) -> Path:
 def test_a_broken_file_is_told_with_its_own_words(
     text: str, said: str, tmp_path: Path, wired: Ports
 ) -> None:
-    config = use.AuditConfig(view(tmp_path, text), limits=BRIEF)
+    config = use.AuditConfig(view(tmp_path, text), TWO, limits=BRIEF)
 
     with pytest.raises(BrokenView) as error:
         use.run(config, wired)
@@ -237,6 +240,28 @@ def test_a_file_that_defines_nonsense_is_refused(
         view_file.subject_of(view_file.load(view(tmp_path, text)), panel)
 
     assert said in str(error.value)
+
+
+FORMS = {
+    "columns": "return pd.DataFrame({'symbol': p.symbol, 'session': p.session, 'x': p.close})",
+    "rows of the input": "return p[['close']].rename(columns={'close': 'x'})[::-1]",
+    "index": "return p.set_index(['symbol', 'session'])[['close']].set_axis(['x'], axis=1)",
+    "series": "return p['close'].rename('x')",
+    "by symbol": "return p.groupby('symbol')[['close']].apply(lambda g: g).set_axis(['x'], axis=1)",
+    "array": "return p[['close']].to_numpy()",
+}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_pandas_may_answer_in_many_forms(form: str, tmp_path: Path, panel: Panel) -> None:
+    text = f"import pandas as pd\ndef features(p: pd.DataFrame):\n    {FORMS[form]}"
+    subject = view_file.subject_of(view_file.load(view(tmp_path, text)), panel)
+
+    made = tidy(subject.features(panel))
+
+    assert made.rename({made.columns[2]: "x"}).equals(
+        panel.bars.select("symbol", "session", x="close")
+    )
 
 
 def test_a_view_that_does_not_end_is_stopped(tmp_path: Path, wired: Ports) -> None:
