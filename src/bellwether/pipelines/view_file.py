@@ -185,8 +185,6 @@ def to_polars(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
         made = made.to_frame(made.name or "feature")
     elif kind != "DataFrame":
         raise TypeError(f"returned {type(made).__name__}, not a frame")
-<<<<<<< HEAD
-=======
     made = _keyed_by_index(made, bars)
     made.columns = [str(c) for c in made.columns]
     frame: pl.DataFrame = pl.from_pandas(made.reset_index(drop=True), nan_to_null=True)
@@ -198,7 +196,6 @@ def _keyed_by_index(made: Any, bars: pl.DataFrame) -> Any:
     levels = made.index.nlevels
     if levels > 1 and made.index.names[-1] is None:  # as groupby(...).apply gives it
         made = made.droplevel(list(range(levels - 1)))
->>>>>>> w-audit
     named = [n for n in made.index.names if n in KEYS]
     if named:
         made = made.drop(columns=[n for n in named if n in made.columns]).reset_index()
@@ -209,13 +206,7 @@ def _keyed_by_index(made: Any, bars: pl.DataFrame) -> Any:
             raise TypeError(f"returned neither {' nor '.join(missing)}, nor the rows of its input")
         for key in missing:
             made[key] = bars[key].gather(at).to_numpy()
-<<<<<<< HEAD
-    made.columns = [str(c) for c in made.columns]
-    frame: pl.DataFrame = pl.from_pandas(made.reset_index(drop=True), nan_to_null=True)
-    return frame
-=======
     return made
->>>>>>> w-audit
 
 
 def keyed(made: Any, bars: pl.DataFrame) -> pl.DataFrame:
