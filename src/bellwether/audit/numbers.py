@@ -8,8 +8,8 @@ import polars as pl
 
 from bellwether.audit.found import KEYS, Alarm, Findings
 
-MARGIN, ERRORS, STOP = 0.05, 5.0, 0.10
-"""An alarm lies above max(MARGIN, ERRORS standard errors) from 0.5; STOP from it always is one."""
+MARGIN, ERRORS, PLACEBO = 0.05, 5.0, 10
+"""An alarm lies above max(MARGIN, ERRORS standard errors) from 0.5; the placebo so much later."""
 MIN_DATES = 60
 SHIFTS = 199
 Numbers = npt.NDArray[np.float64]
@@ -20,7 +20,8 @@ class Score:
     """How well one feature sorts rises from falls, and how well it would by chance.
 
     `p_value` is of the circular shift: all labels moved by the same number of dates. `moved` is
-    the AUC with labels that start one session later, the placebo.
+    the AUC with labels that start ten sessions after these end, the placebo: a leak is gone there,
+    a slow series that went along by chance is not.
     """
 
     feature: str
@@ -34,7 +35,8 @@ class Score:
     def alarming(self) -> bool:
         """Whether it is beyond what daily returns let anybody know."""
         far = abs(self.auc - 0.5)
-        return self.p_value <= 0.05 and far > max(MARGIN, ERRORS * self.error)  # noqa: PLR2004
+        beyond = far > max(MARGIN, ERRORS * self.error) and far > 2 * abs(self.moved - 0.5)
+        return beyond and self.p_value <= 0.05  # noqa: PLR2004
 
 
 def auc(x: Numbers, up: npt.NDArray[np.bool_]) -> float:
@@ -56,10 +58,12 @@ def ranks(x: Numbers) -> Numbers:
     return pl.Series(x).rank("average").to_numpy()
 
 
-def clustered_error(x: Numbers, up: npt.NDArray[np.bool_], dates: npt.NDArray[np.int64]) -> float:
+def clustered_error(
+    x: Numbers, up: npt.NDArray[np.bool_], dates: npt.NDArray[np.int64], lags: int = 0
+) -> float:
     """Return the standard error of the AUC where rows of one date move together.
 
-    DeLong's placements, summed by date.
+    DeLong's placements, summed by date; labels that overlap need `lags` (Newey and West 1987).
     """
     n1, n0, n = int(up.sum()), int((~up).sum()), len(x)
     among = ranks(x)
@@ -69,7 +73,10 @@ def clustered_error(x: Numbers, up: npt.NDArray[np.bool_], dates: npt.NDArray[np
     mean = float(placed[up].mean())
     influence = np.where(up, (placed - mean) / n1, (placed - mean) / n0)
     by_date = np.bincount(dates, weights=influence)
-    return float(np.sqrt((by_date**2).sum()))
+    total = float((by_date**2).sum())
+    for lag in range(1, min(lags, len(by_date) - 1) + 1):
+        total += 2 * (1 - lag / (lags + 1)) * float((by_date[lag:] * by_date[:-lag]).sum())
+    return float(np.sqrt(max(total, 0.0)))
 
 
 def null_error(n_up: int, n_down: int) -> float:
@@ -83,13 +90,15 @@ def null_error(n_up: int, n_down: int) -> float:
     return float(np.sqrt((n_up + n_down + 1) / (12.0 * n_up * n_down)))
 
 
-def score(rows: pl.DataFrame, feature: str, rng: np.random.Generator) -> Score | None:
+def score(rows: pl.DataFrame, feature: str, horizon: int, rng: np.random.Generator) -> Score | None:
     """Score one feature; None where there is too little of it.
 
     Parameters
     ----------
     rows : DataFrame
-        session, symbol, the feature, `label` (a return) and `moved` (the label one session later).
+        session, symbol, the feature, `label` (a return) and `moved` (the placebo).
+    horizon : int
+        Sessions that a label spans.
     """
     there = rows.filter(
         pl.col(feature).is_finite() & pl.col("label").is_finite() & (pl.col("label") != 0)
@@ -101,7 +110,10 @@ def score(rows: pl.DataFrame, feature: str, rng: np.random.Generator) -> Score |
     if n_dates < MIN_DATES or up.all() or not up.any() or (x == x[0]).all():
         return None
     found = auc(x, up)
-    error = max(clustered_error(x, up, dates), null_error(int(up.sum()), int((~up).sum())))
+    error = max(
+        clustered_error(x, up, dates, 4 * (horizon - 1)),
+        null_error(int(up.sum()), int((~up).sum())),
+    )
     near = abs(found - 0.5) <= max(MARGIN, ERRORS * error)
     p = 1.0 if near else _shifted(there.select(*KEYS, feature), rows, feature, found, rng)
     later = there.filter(pl.col("moved").is_finite() & (pl.col("moved") != 0))
@@ -130,7 +142,9 @@ def _shifted(
     return (1 + beyond) / (SHIFTS + 1)
 
 
-def too_good(features: pl.DataFrame, labels: pl.DataFrame, rng: np.random.Generator) -> Findings:
+def too_good(
+    features: pl.DataFrame, labels: pl.DataFrame, rng: np.random.Generator, horizon: int = 1
+) -> Findings:
     """Alarm where one feature alone tells rises from falls too well.
 
     Parameters
@@ -141,17 +155,19 @@ def too_good(features: pl.DataFrame, labels: pl.DataFrame, rng: np.random.Genera
         symbol, session and `label`, the return that a decision can still earn.
     """
     found = Findings()
-    moved = labels.sort(KEYS).with_columns(moved=pl.col("label").shift(-1).over("symbol"))
+    moved = labels.sort(KEYS).with_columns(
+        moved=pl.col("label").shift(-horizon - PLACEBO).over("symbol")
+    )
     rows = features.join(moved, on=KEYS, how="inner", maintain_order="left")
     for name in features.columns[len(KEYS) :]:
-        made = score(rows, name, rng)
+        made = score(rows, name, horizon, rng)
         found.looked("single-feature AUC")
         if made is None or not made.alarming:
             continue
         said = (
             f"{name} alone tells rises from falls with an AUC of {made.auc:.3f} (standard error "
-            f"{made.error:.3f} by date, {made.rows:,} rows; {made.moved:.3f} for the label one "
-            f"session later, circular-shift p {made.p_value:.3f}): no daily feature is that good, "
+            f"{made.error:.3f} by date, {made.rows:,} rows; {made.moved:.3f} for the label "
+            f"{horizon + PLACEBO} sessions later, circular-shift p {made.p_value:.3f}): no daily feature is that good, "
             "so it looks like the label under another name"
         )
         first = rows.filter(pl.col(name).is_finite()).row(0, named=True)

@@ -48,7 +48,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             path=path,
             seed=seed,
             horizon_sessions=horizon,
-            limits=Limits(budget, limit, memory),
+            limits=Limits(budget, limit, memory, horizon),
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

@@ -76,7 +76,7 @@ def audit_view(
     found = hunt.found
     found.add(audit_chain(subject, panel, hunt.full, hunt.rng, 2 if quick else 6))
     labels = labels_of(panel, horizon, calendar).select(*KEYS, "label")
-    found.add(too_good(hunt.full.select(*KEYS, *view.model_columns), labels, hunt.rng))
+    found.add(too_good(hunt.full.select(*KEYS, *view.model_columns), labels, hunt.rng, horizon))
     found.add(revised(view, panel, calendar, hunt.rng))
     found.add(fitted(view, panel, hunt.full, horizon, calendar, hunt.rng))
     if not quick:

@@ -87,7 +87,7 @@ def _hunted(path: Path, panel: Panel, job: dict[str, Any], folder: Path) -> Find
     labels = pl.read_parquet(folder / "labels.parquet")
     suspected = hunt.full.drop(c for c in hunt.full.columns if c in hunt.blamed)
     if len(suspected.columns) > 2:  # noqa: PLR2004 - a feature beside the keys
-        hunt.found.add(too_good(suspected, labels, hunt.rng))
+        hunt.found.add(too_good(suspected, labels, hunt.rng, job["horizon"]))
     hunt.found.notes += warm_up(subject, panel, hunt.full)
     hunt.found.notes += outside_knowledge(subject, panel, hunt.full)
     if opened:

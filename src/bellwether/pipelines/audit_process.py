@@ -21,11 +21,12 @@ SHOWN = 3000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a view may take in all, how long the audit goes on asking, and its memory."""
+    """How long a view may take in all, how long the audit goes on asking, and its memory; the horizon of the labels it gets."""
 
     budget_s: float = 45.0
     time_s: float = 300.0
     memory_mb: int = 8192
+    horizon: int = 1
 
 
 def hunt(
@@ -39,7 +40,7 @@ def hunt(
         If the file cannot be used, or needs more time or memory than it may have.
     """
     job = {"view": str(view.resolve()), "seed": seed, "budget_s": limits.budget_s,
-           "memory_mb": limits.memory_mb, "clock": False}  # fmt: skip
+           "memory_mb": limits.memory_mb, "clock": False, "horizon": limits.horizon}  # fmt: skip
     with _folder(panel, labels) as folder:
         found = _run(folder, "hunt", job, view, limits)
         blamed = {a["feature"] for a in found["alarms"] if a["kind"] != "too_good"}
