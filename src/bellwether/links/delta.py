@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ ALONE = CommitProperties(max_commit_retries=0)
 """Refuses a commit as soon as any other came after the version that it read."""
 RAISED = (DeltaError, OSError, BaseError, pl.exceptions.ComputeError)
 ROW_GROUP = 32_768
+WRITERS = 4
 MANY_FILES = 4
 SMALL_BYTES = 32 << 20
 MOST_BYTES = MANY_FILES * SMALL_BYTES
@@ -122,9 +124,7 @@ class DeltaTables:
         """
         there = self.open(name) or self.create(name, rows.clear(), [part] if part else [])
         begun = _millis()
-        files: list[AddAction | RemoveAction] = [
-            self._file(name, frame, part, value) for value, frame in _parts(rows, part)
-        ]
+        files = self._files(name, rows, part)
         for _ in range(TRIES):
             try:
                 there.create_write_transaction(
@@ -192,6 +192,14 @@ class DeltaTables:
             return
         self.fence(name)
         _swept(self.open(name) or table, dry_run=False)
+
+    def _files(
+        self, name: str, rows: pl.DataFrame, part: str | None
+    ) -> list[AddAction | RemoveAction]:
+        """Write the partitions side by side."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            made = pool.map(lambda p: self._file(name, p[1], part, p[0]), _parts(rows, part))
+            return list(made)
 
     def _file(
         self, name: str, rows: pl.DataFrame, part: str | None, value: str, *, news: bool = True

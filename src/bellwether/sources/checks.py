@@ -91,7 +91,8 @@ def accept(
     rows = _judged(rows, _repeated(rows))
     if adjusted != Adjustment.TOTAL:
         rows = _judged(rows, _eaten(rows, adjusted))
-    good = in_order(rows.filter(pl.col("why").is_null()), KEY)
+    fine = rows["why"].null_count() == rows.height
+    good = in_order(rows if fine else rows.filter(pl.col("why").is_null()), KEY)
     rejected = rows.filter(pl.col("why").is_not_null()).sort("order")
     bars = good.select(
         "symbol",
@@ -187,7 +188,8 @@ def _eaten(rows: pl.DataFrame, adjusted: str) -> pl.DataFrame:
 
 def _rejection(row: Mapping[str, object], source: str) -> Rejection:
     reason = str(row["why"])
-    row = {"told": None, **row}
+    date = row["told_date"]
+    row = {"told": None, **row, "told_date": None if date is None else str(date)}
     record = {k: row[k] for k in ("symbol", "told_date", *NUMBERS, "told")}
     text = json.dumps(record, default=str, sort_keys=True)
     return Rejection(source, str(row["location"]), reason, WORDS[reason].format(**row), text)
@@ -205,9 +207,9 @@ def _swapped(rows: pl.DataFrame) -> list[Remark]:
 
 
 def _gaps(good: pl.DataFrame) -> list[Remark]:
-    lost = (pl.col("position").diff() - 1).over("symbol")
-    before = pl.col("session").shift(1).over("symbol")
-    found = good.with_columns(lost=lost, before=before).filter(pl.col("lost") > 0)
+    same = pl.col("symbol") == pl.col("symbol").shift(1)
+    lost, before = pl.col("position").diff() - 1, pl.col("session").shift(1)
+    found = good.with_columns(lost=lost, before=before).filter(same & (pl.col("lost") > 0))
     return [
         Remark(
             row["location"],
@@ -220,9 +222,10 @@ def _gaps(good: pl.DataFrame) -> list[Remark]:
 
 
 def _jumps(good: pl.DataFrame) -> list[Remark]:
-    ratio = pl.col("close").shift(1).over("symbol") / (pl.col("close") * pl.col("split_ratio"))
+    same = pl.col("symbol") == pl.col("symbol").shift(1)
+    ratio = pl.col("close").shift(1) / (pl.col("close") * pl.col("split_ratio"))
     wild = good.with_columns(jump=ratio).filter(
-        (pl.col("jump").log().abs() > LEAST_JUMP) & (pl.col("split_ratio") == 1.0)
+        same & (pl.col("jump").log().abs() > LEAST_JUMP) & (pl.col("split_ratio") == 1.0)
     )
     found = []
     for row in wild.iter_rows(named=True):

@@ -32,6 +32,8 @@ class FilesSource:
                 table, path.name, query.columns, query.zone, calendar, stem, query.adjusted
             )
             parts.append(asked_for(quoted(rows, table), query))
+        if len({part.schema["told_date"] for part in parts}) > 1:
+            parts = [part.with_columns(pl.col("told_date").cast(pl.String)) for part in parts]
         rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
         done = accept(rows, query.label or self.name, calendar, known_until, query.adjusted)
         return SourceBatch(

@@ -47,6 +47,8 @@ def quoted(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     """Keep the words of rows that could not be parsed, for whoever has to find the fault."""
     unread = pl.col("why").is_not_null() | ~pl.col("told_number")
     lost = rows.select(unread).to_series()
+    if not lost.any():
+        return rows.with_columns(told=pl.lit(None, dtype=pl.String))
     words = table.drop("location", "why", strict=False).filter(lost)
     text = pl.struct(pl.all().cast(pl.String, strict=False)).struct.json_encode()
     told = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
