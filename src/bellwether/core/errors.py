@@ -122,6 +122,15 @@ class QualityTooLow(DataError):
         )
 
 
+class StateMismatch(DataError):
+    """A rebuilt state that is not the one that was left."""
+
+    def __init__(self, what: str, why: str) -> None:
+        self.what = what
+        self.why = why
+        super().__init__(f"{what}: {why}. Rebuild it from all bars.")
+
+
 class ArtifactError(BellwetherError):
     """A release that cannot be trusted."""
 

@@ -12,8 +12,9 @@ from importlib.metadata import version
 
 import numpy as np
 
-from bellwether.features.expr import Column, Expr, lookback, ta
+from bellwether.features.expr import Column, Expr, is_plain, lookback, ta
 from bellwether.features.needs import Need, read_by, refused
+from bellwether.features.program import Program, compiled
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = (Column(c) for c in ("open", "high", "low", "close", "volume"))
 HLC = (HIGH, LOW, CLOSE)
@@ -26,6 +27,9 @@ class Kind(StrEnum):
     PRICE_LEVEL = "price_level"
     VOLUME_LEVEL = "volume_level"
 
+
+LANGUAGE = 1
+"""Raised when a function of the language that is not TA-Lib's gives other numbers than before."""
 
 LEVELS = {
     Kind.MODEL: frozenset[Need](),
@@ -89,6 +93,11 @@ class FeatureView:
         return max(f.warm_up for f in self.features)
 
     @cached_property
+    def program(self) -> Program:
+        """The steps that compute all features."""
+        return compiled(f.expression for f in self.features)
+
+    @cached_property
     def refused(self) -> dict[str, tuple[int, ...]]:
         """Positions of the features that bars of each adjustment cannot give."""
         return refused([f.needs for f in self.features])
@@ -107,6 +116,8 @@ class FeatureView:
         """Name the view with the hash of its formulas and of the libraries that compute them."""
         lines = [f"{f.name}={f.expression}" for f in self.features]
         lines += [f"{package}=={version(package)}" for package in ("ta-lib", "numpy")]
+        if not all(is_plain(f.expression) for f in self.features):
+            lines.append(f"language=={LANGUAGE}")
         digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
         return f"{self.name}@{digest[:12]}"
 
