@@ -183,7 +183,8 @@ def adjust_forward(frame: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFra
     carried = at[of] != span
     close = (frame["close"].to_numpy() * price)[of]
     prices = {
-        c: np.where(carried, close, (frame[c].to_numpy() * price)[of]) for c in ("open", "high", "low")
+        c: np.where(carried, close, (frame[c].to_numpy() * price)[of])
+        for c in ("open", "high", "low")
     }
     shares = (frame["volume"].to_numpy() * volume)[of]
     known = pl.Series("closes", calendar.closes[span].astype("datetime64[us]"))
@@ -222,9 +223,9 @@ def _told(frame: pl.DataFrame) -> npt.NDArray[np.object_]:
     if "adjustment" not in frame.columns:
         return np.full(frame.height, Adjustment.NONE.value, dtype=object)
     told = frame["adjustment"].to_numpy().astype(object)
-    other = np.flatnonzero(told != told[0]) if len(told) else ()
-    if len(other):
-        told[int(other[0]) :] = MIXED
+    other = np.flatnonzero(told != told[:1])
+    if other.size:
+        told[other[0] :] = MIXED
     return told
 
 

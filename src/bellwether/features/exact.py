@@ -122,16 +122,32 @@ def _smaller_arrays(a: Value, b: Value) -> Array:
 
 
 FLOAT_PAIRS: dict[str, Callable[[float, float], float]] = {
-    **{"+": add, "-": sub, "*": mul, "/": divide},
-    **{"max": larger, "min": smaller, "above": above},
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": divide,
+    "max": larger,
+    "min": smaller,
+    "above": above,
 }
 FLOAT_UNARY: dict[str, Callable[[float], float]] = {
-    **{"abs": abs, "sqrt": root, "log": log, "sign": sign},
+    "abs": abs,
+    "sqrt": root,
+    "log": log,
+    "sign": sign,
 }
 ARRAY_PAIRS: dict[str, Callable[[Value, Value], Array]] = {
-    **{"+": np.add, "-": np.subtract, "*": np.multiply, "/": divide_arrays},
-    **{"max": _larger_arrays, "min": _smaller_arrays, "above": _above_arrays},
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": divide_arrays,
+    "max": _larger_arrays,
+    "min": _smaller_arrays,
+    "above": _above_arrays,
 }
 ARRAY_UNARY: dict[str, Callable[[Array], Array]] = {
-    **{"abs": np.abs, "sqrt": _root_array, "log": log_array, "sign": np.sign},
+    "abs": np.abs,
+    "sqrt": _root_array,
+    "log": log_array,
+    "sign": np.sign,
 }

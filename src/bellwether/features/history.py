@@ -62,20 +62,16 @@ def run(program: Program, columns: Mapping[str, Array], out: Array) -> list[Any]
 
 
 def _result(step: Step, values: Sequence[Any], columns: Mapping[str, Array]) -> Any:
-    if step.do == "pair":
-        left, right = step.args
-        return ARRAY_PAIRS[str(step.how)](values[left], values[right])
+    args = [values[i] for i in step.args]
     if step.do == "ta":
-        return _talib(step, [values[i] for i in step.args])
+        return _talib(step, args)
+    if step.do in ("pair", "unary"):
+        return (ARRAY_PAIRS if step.do == "pair" else ARRAY_UNARY)[str(step.how)](*args)
     if step.do == "lag":
-        return _lagged(values[step.args[0]], int(str(step.how)))
+        return _lagged(args[0], int(str(step.how)))
     if step.do == "column":
         return np.ascontiguousarray(columns[str(step.how)], dtype=np.float64)
-    if step.do == "const":
-        return step.how
-    if step.do == "unary":
-        return ARRAY_UNARY[str(step.how)](values[step.args[0]])
-    return values[step.args[0]][step.how]
+    return step.how if step.do == "const" else args[0][step.how]
 
 
 def _lagged(values: Array, sessions: int) -> Array:

@@ -90,7 +90,9 @@ class _Writer:
             return self._step("const", expression.value)
         if isinstance(expression, Arith | Pair):
             how = expression.operator if isinstance(expression, Arith) else expression.function
-            return self._step("pair", how, self.write(expression.left), self.write(expression.right))
+            return self._step(
+                "pair", how, self.write(expression.left), self.write(expression.right)
+            )
         return self._lower_function(expression)
 
     def _lower_function(self, expression: Expr) -> int:
