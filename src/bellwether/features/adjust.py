@@ -7,8 +7,8 @@ it reproduces the adjusted closes that vendors ship, up to one constant. What th
 already when they arrive (`adjustment`) is not applied again.
 """
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,7 @@ SERIES_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AdjustedBar:
+class AdjustedBar(NamedTuple):
     """One session of the total-return series; see the schema SERIES for units.
 
     `raw_close` is the close as it was told, and raw only where the adjustment is "none".
@@ -84,11 +83,9 @@ class ForwardAdjuster:
         else:
             if bar.session <= last.session:
                 raise SchemaViolation("bars", f"{bar.symbol} {bar.session} after {last.session}")
-            out = self._carried(last, bar.session)
-            adjustment = str(bar.adjustment) if bar.adjustment == last.adjustment else MIXED
-            split, step = _steps(bar, last.raw_close, adjustment)
-            factors = (last.price_factor * step, last.volume_factor / split)
-            out.append(_adjust(bar, *factors, adjustment))
+            next_one = self._calendar.follows(last.session, bar.session)
+            out = [] if next_one else self._carried(last, bar.session)
+            out.append(_next(bar, last))
         self.last = out[-1]
         return out
 
@@ -111,6 +108,14 @@ class ForwardAdjuster:
             )
             for session in missing
         ]
+
+
+def _next(bar: Bar, last: AdjustedBar) -> AdjustedBar:
+    adjustment = str(bar.adjustment) if bar.adjustment == last.adjustment else MIXED
+    if bar.split_ratio == 1.0 and bar.dividend_usd == 0.0:
+        return _adjust(bar, last.price_factor, last.volume_factor, adjustment)
+    split, step = _steps(bar, last.raw_close, adjustment)
+    return _adjust(bar, last.price_factor * step, last.volume_factor / split, adjustment)
 
 
 def _steps(bar: Bar, before: float, adjustment: str) -> tuple[float, float]:

@@ -6,7 +6,7 @@ they count weekdays, not sessions, because a closure for a hurricane was in no c
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from functools import lru_cache, partial
+from functools import cache, partial
 from operator import attrgetter
 
 import numpy as np
@@ -99,9 +99,16 @@ def _dollars(bar: AdjustedBar) -> float:
 
 
 def _of_bar(name: str, bar: AdjustedBar) -> float:
-    return _of_day(name, bar.session)
+    at = bar.session.toordinal() - _FIRST.toordinal()
+    return _by_day(name)[at]
 
 
-@lru_cache(maxsize=4096)
-def _of_day(name: str, day: date) -> float:
-    return float(OF_THE_DATE[name](np.array([day], dtype="datetime64[D]"))[0])
+_FIRST, _END = date(1900, 1, 1), date(2200, 1, 1)
+
+
+@cache
+def _by_day(name: str) -> list[float]:
+    """List a column for every day of three centuries, which holds all that a calendar may."""
+    days = np.arange(np.datetime64(_FIRST, "D"), np.datetime64(_END, "D"))
+    values: list[float] = OF_THE_DATE[name](days).astype(np.float64).tolist()
+    return values

@@ -173,12 +173,34 @@ def _plain(values: list[Any], at: int, step: Step) -> Do:
             values[at] = values[x][output]
 
         return pick
-    of_two, (x, y) = FLOAT_PAIRS[str(step.how)], step.args
+    return _pair(values, at, str(step.how), *step.args)
 
-    def pair() -> None:
+
+def _pair(values: list[Any], at: int, how: str, x: int, y: int) -> Do:
+    """Return the step of two values; the four common ones are written out, being the most."""
+
+    def plus() -> None:
+        values[at] = values[x] + values[y]
+
+    def minus() -> None:
+        values[at] = values[x] - values[y]
+
+    def times() -> None:
+        values[at] = values[x] * values[y]
+
+    def over() -> None:
+        right = values[y]
+        values[at] = 0.0 if right == 0.0 else values[x] / right
+
+    written = {"+": plus, "-": minus, "*": times, "/": over}
+    if how in written:
+        return written[how]
+    of_two = FLOAT_PAIRS[how]
+
+    def other() -> None:
         values[at] = of_two(values[x], values[y])
 
-    return pair
+    return other
 
 
 def _live(values: list[Any], at: int, args: tuple[int, ...], update: Callable[..., Any]) -> Do:

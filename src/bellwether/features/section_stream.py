@@ -70,11 +70,7 @@ class SectionStream:
         SchemaViolation
             If the session is not later than the last one, or a bar is of another session.
         """
-        if session <= self._last:
-            raise SchemaViolation("bars", f"session {session} after {self._last}")
-        for symbol, bar in bars.items():
-            if bar.session != session:
-                raise SchemaViolation("bars", f"{symbol} {bar.session} among those of {session}")
+        self._check(session, bars)
         self._last = session
         if not bars:
             return {}
@@ -94,6 +90,13 @@ class SectionStream:
                 if node.function in ONE_FOR_ALL:
                     self._told.setdefault(session, {})[str(node)] = float(found[0])
         return {s: self._vector(s, adjusted[s], said[s]) for s in names}
+
+    def _check(self, session: date, bars: Mapping[str, Bar]) -> None:
+        if session <= self._last:
+            raise SchemaViolation("bars", f"session {session} after {self._last}")
+        for symbol, bar in bars.items():
+            if bar.session != session:
+                raise SchemaViolation("bars", f"{symbol} {bar.session} among those of {session}")
 
     def _catch_up(self, symbol: str, bar: Bar) -> AdjustedBar:
         """Carry the sessions that the symbol missed, with what was told across them."""
