@@ -14,7 +14,7 @@ warnings.filterwarnings("ignore")
 
 
 def by_ta(frame: pd.DataFrame) -> int:
-    o, h, lo, c, v = (frame[x] for x in ("open", "high", "low", "close", "volume"))
+    h, lo, c, v = (frame[x] for x in ("high", "low", "close", "volume"))
     out = {}
     for n in (10, 20, 50):
         out[f"sma_{n}"] = ta.trend.sma_indicator(c, n)

@@ -40,12 +40,8 @@ PEERS = ("ta==0.11.0", "polars==2.1.0", "pandas", "numpy", "pyarrow")
 
 def _formulas() -> dict[str, Expr]:
     found: dict[str, Expr] = {}
-    for n in (10, 20, 50):
-        found[f"sma_{n}"] = ta("SMA", CLOSE, timeperiod=n)
-    for n in (12, 26, 50):
-        found[f"ema_{n}"] = ta("EMA", CLOSE, timeperiod=n)
-    for n in (1, 5, 20):
-        found[f"roc_{n}"] = ta("ROCP", CLOSE, timeperiod=n)
+    for name, sizes in (("SMA", (10, 20, 50)), ("EMA", (12, 26, 50)), ("ROCP", (1, 5, 20))):
+        found |= {f"{name.lower()}_{n}": ta(name, CLOSE, timeperiod=n) for n in sizes}
     for i, name in enumerate(("macd", "signal", "histogram")):
         macd: dict[str, int] = {"fastperiod": 12, "slowperiod": 26, "signalperiod": 9}
         found[name] = ta("MACD", CLOSE, output=i, outputs=3, **macd)
@@ -182,7 +178,7 @@ def whole(frame: pl.DataFrame) -> dict[str, float]:
     """Measure every view over the panel: rows a second and the peak of memory."""
     found = {}
     for view in views().values():
-        wall, cpu, made = timed(lambda view=view: compute(view, split(frame), session_calendar()))
+        wall, _, made = timed(lambda view=view: compute(view, split(frame), session_calendar()))
         found[f"{view.name}_rows_per_s"] = made.height / wall
         found[f"{view.name}_ns"] = wall / made.height / len(view.features) * 1e9
         del made

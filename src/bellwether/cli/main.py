@@ -6,6 +6,7 @@ import typer
 
 from bellwether import __version__
 from bellwether.cli import data, export, model, quality, requests, service
+from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -20,7 +21,7 @@ for group in (data.app, quality.app, model.app, service.app, requests.app):
     app.registered_commands += group.registered_commands
 data.lake.command("export")(export.export)
 app.add_typer(data.lake, name="lake", help="Look into the lake.")
-app.add_typer(data.features, name="features", help="List, describe and build features.")
+app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")

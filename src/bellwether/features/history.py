@@ -42,22 +42,28 @@ def evaluate(view: FeatureView, columns: Mapping[str, Array]) -> Array:
     return np.ascontiguousarray(out.T)
 
 
-def run(program: Program, columns: Mapping[str, Array], out: Array) -> list[Any]:
+def run(program: Program, columns: Mapping[str, Array], out: Array) -> None:
     """Run `program` over arrays of shape (n_sessions,) into `out`, (n_outputs, n_sessions).
 
-    Returns
-    -------
-    list
-        What each step gave: arrays, numbers, or tuples of arrays where TA-Lib gives several.
+    Results that nobody reads any more are let go of, so that the next ones find warm memory.
     """
-    n = out.shape[1]
+    values: list[Any] = [None] * len(program.steps)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        for at, (step, (given, spent)) in enumerate(zip(program.steps, program.done, strict=True)):
+            values[at] = _result(step, values, columns)
+            for i in given:
+                out[i] = values[at]
+                out[i, : program.warm_ups[i]] = np.nan
+            for old in spent:
+                values[old] = None
+
+
+def run_all(program: Program, columns: Mapping[str, Array]) -> list[Any]:
+    """Return what each step of `program` gives: arrays, numbers, or tuples where it gives several."""
     values: list[Any] = []
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         for step in program.steps:
             values.append(_result(step, values, columns))
-    for i, (at, warm_up) in enumerate(zip(program.outputs, program.warm_ups, strict=True)):
-        out[i] = values[at]
-        out[i, : min(warm_up, n)] = np.nan
     return values
 
 

@@ -8,6 +8,7 @@ window is gone from the number.
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from bellwether.features.expr import (
     Across,
@@ -37,7 +38,7 @@ class Step:
     how: Hashable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """Steps in an order in which each comes after those it reads.
 
@@ -49,7 +50,19 @@ class Program:
     outputs: tuple[int, ...]
     warm_ups: tuple[int, ...]
 
-    @property
+    @cached_property
+    def done(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+        """For each step the outputs it gives, and the steps whose results nobody reads after it."""
+        last = {at: at for at in range(len(self.steps))}
+        for at, step in enumerate(self.steps):
+            last |= dict.fromkeys(step.args, at)
+        given = [tuple(i for i, o in enumerate(self.outputs) if o == at) for at in last]
+        spent: list[list[int]] = [[] for _ in self.steps]
+        for at, by in last.items():
+            spent[by].append(at)
+        return tuple((g, tuple(s)) for g, s in zip(given, spent, strict=True))
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that are read."""
         return tuple(str(s.how) for s in self.steps if s.do == "column")

@@ -24,7 +24,7 @@ from bellwether.features.adjust import (
 )
 from bellwether.features.catalog import FeatureView
 from bellwether.features.exact import NAN
-from bellwether.features.history import Array, run
+from bellwether.features.history import Array, run_all
 from bellwether.features.inputs import columns_for, reader
 from bellwether.features.machine import Machine
 
@@ -74,8 +74,7 @@ class StreamEngine:
     def load(self, series: pl.DataFrame) -> None:
         """Take the state after all sessions of `series` (schema SERIES), at the speed of history."""
         program, n = self._view.program, series.height
-        out = np.empty((len(program.outputs), n))
-        self._machine.load(run(program, columns_for(series, program.columns), out), n)
+        self._machine.load(run_all(program, columns_for(series, program.columns)), n)
         row = series.row(-1, named=True)
         self._adjuster.last = AdjustedBar(*(row[name] for name in SERIES_FIELDS))
 
