@@ -53,6 +53,10 @@ class _Piece:
         own = [name for name in program.columns if name not in self.extra]
         return columns_for(self.series, own) | self.extra
 
+    def rows(self) -> pl.DataFrame:
+        told = self.series.select("symbol", "session", last_close="raw_close")
+        return told if self.kept is None else told.filter(self.kept)
+
 
 def split(frame: pl.DataFrame) -> dict[str, list[State]]:
     """Part a frame (schema SERIES, by symbol and session) by symbol, without copying."""
@@ -100,7 +104,7 @@ def compute(
             _into(view, pieces[at], out[:, ends[at] - pieces[at].at.size : ends[at]])
 
         list(pool.map(one, range(len(pieces))))
-    rows = [p.series.select("symbol", "session", last_close="raw_close")[p.at] for p in pieces]
+    rows = [p.rows() for p in pieces]
     frame: pl.DataFrame = pl.concat(rows, rechunk=True).with_columns(
         pl.Series(name, out[i]) for i, name in enumerate(view.columns)
     )
