@@ -1,5 +1,6 @@
 """A program run one session at a time: the state of every lag and every TA-Lib function."""
 
+from array import array
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Protocol, cast
@@ -46,7 +47,7 @@ class Machine:
         for do in self._steps:
             do()
         self.sessions += 1
-        out: Array = np.array(self._pick(values), dtype=np.float64)
+        out: Array = np.frombuffer(array("d", self._pick(values)))
         if self.sessions <= self._longest:
             out[[w >= self.sessions for w in self._program.warm_ups]] = NAN
         return out
@@ -72,9 +73,9 @@ class Machine:
         for at, ring in self._rings.items():
             turn = self._turns[at][0]
             flat += ring[turn:] + ring[:turn]
-        array = np.array([*flat, float(self.sessions)], dtype="<f8")
-        array[np.isnan(array)] = NAN
-        return array.tobytes()
+        told = np.array([*flat, float(self.sessions)], dtype="<f8")
+        told[np.isnan(told)] = NAN
+        return told.tobytes()
 
     def _lay(self, at: int, step: Step) -> None:
         values = self._values
