@@ -1,8 +1,8 @@
 """Judge flags on real panels by panels of other vendors: precision and recall with intervals.
 
 Reads ../shared/data beside the checkout. A flag is right where what it says is wrong differs from
-the other panels that cover the same symbol and session, and wrong where they agree with it. Rows
-that no other panel covers are judged by hand in tests/golden/quality_verdicts.csv. Recall is over
+the other panels that cover the same symbol and session, and wrong where they agree with it. Cases
+judged by hand lie in tests/golden/quality_verdicts.csv; they are no random sample. Recall is over
 rows that two other panels, agreeing with each other, prove wrong.
 
     .venv/bin/python benchmarks/quality_judged.py [--seed 7] [--each 40]
@@ -127,7 +127,7 @@ def differs() -> pl.Expr:
         .then((least > 0.0007) | ((shape > 0.002) & (field == "")))
         .when(kind.is_in(WHOLE))
         .then(least > 0.02)
-        .when(kind.is_in(["coarse_rounding", "ticker_reuse"]))
+        .when(kind == "ticker_reuse")
         .then(least > 0.003)
     )
 
@@ -170,6 +170,22 @@ def proven(name: str, told: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(found)
 
 
+def touched(blamed: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+    """Return flagged rows and the next row of each: a wrong close makes two wrong returns."""
+    rows = own.select(KEY).join(blamed.select(*KEY, flagged=True).unique(KEY), on=KEY, how="left")
+    rows = rows.sort(KEY)
+    before = pl.col("flagged").shift(1).over("symbol")
+    return rows.with_columns(pl.coalesce("flagged", before)).filter(pl.col("flagged"))
+
+
+def same_company(name: str, told: dict[str, pl.DataFrame]) -> list[str]:
+    """Return the symbols whose returns follow those of the other panels that tell them."""
+    rows = compared(told[name].select(KEY), name, told)
+    tied = rows.filter(pl.col("own_ret").is_finite() & pl.col("ret").is_finite())
+    tied = tied.group_by("symbol").agg(r=pl.corr("own_bare", "bare", method="spearman"), n=pl.len())
+    return tied.filter((pl.col("r") > 0.6) & (pl.col("n") > 60))["symbol"].to_list()
+
+
 def interval(right: int, of: int) -> str:
     """Write a share with its 95 % Wilson interval."""
     if not of:
@@ -198,10 +214,28 @@ def main() -> None:
         )
         all_judged = judged(blamed, name, known)
         for _, part in sorted(all_judged.group_by("kind")):
-            part = part.sort(*KEY, "field")
-            verdicts.append(part.sample(min(options.each, part.height), seed=options.seed))
-        near = blamed.select(*KEY, flagged=True).unique(KEY)
-        wrong = proven(name, known).join(near, on=KEY, how="left", maintain_order="left")
+            ordered = part.sort(*KEY, "field")
+            verdicts.append(ordered.sample(min(options.each, part.height), seed=options.seed))
+        near = touched(blamed, known[name])
+        tied = same_company(name, known)
+        others = (
+            known[name]
+            .select(KEY)
+            .join(
+                pl.concat([k.select(KEY) for n, k in known.items() if n != name]),
+                on=KEY,
+                how="semi",
+            )["symbol"]
+            .n_unique()
+        )
+        print(
+            f"  {others - len(tied)} of {others} symbols tell another company than the other panels"
+        )
+        wrong = (
+            proven(name, known)
+            .filter(pl.col("symbol").is_in(tied))
+            .join(near, on=KEY, how="left", maintain_order="left")
+        )
         recalls.append(wrong.with_columns(panel=pl.lit(name)))
         rest = (
             known[name].select(KEY).join(blamed, on=KEY, how="anti").sample(200, seed=options.seed)
@@ -230,9 +264,8 @@ def report(verdicts: pl.DataFrame, recalls: pl.DataFrame, calm: pl.DataFrame) ->
         f"  all                  {verdicts.height:4} judged  {interval(int(verdicts['right'].sum()), verdicts.height)}"
     )
     if VERDICTS.exists():
-        hand = pl.read_csv(VERDICTS).filter(pl.col("verdict") != "unknown")
-        right = int((hand["verdict"] == "right").sum())
-        print(f"  by hand              {hand.height:4} judged  {interval(right, hand.height)}")
+        hand = pl.read_csv(VERDICTS)["verdict"].value_counts().sort("verdict")
+        print(f"  by hand, no random sample: {dict(hand.iter_rows())}")
     right = int((~calm["off"]).sum())
     print(
         f"\nnon-flags that other panels confirm: {calm.height} judged  {interval(right, calm.height)}"

@@ -12,11 +12,13 @@ import polars as pl
 
 from bellwether.core.errors import Overloaded
 from bellwether.core.ports import (
+    AuditRow,
     IngestionRow,
     LakeBatch,
     MaterialisationRow,
     QualityRow,
     ReleaseRow,
+    RepairRow,
     RunRow,
 )
 from bellwether.core.schemas import (
@@ -105,9 +107,10 @@ class MemoryLake:
         found: list[Row] = []
         for bar in bars:
             for kind, (column, neutral) in ACTED.items():
-                row = {c: bar[c] for c in ("symbol", "session", *TOLD_BY)}
+                row = {c: bar[c] for c in ("symbol", "session", "adjustment", *TOLD_BY)}
                 row |= {"kind": kind, "value": bar[column]}
                 known = [r for r in self._facts["actions"] if same("actions", r, row)]
+                known = [r for r in known if r["knowledge_basis"] != "repaired"]
                 if bar[column] != neutral or (known and known[-1]["value"] != neutral):
                     found.append(row)
         return found
@@ -118,16 +121,16 @@ class MemoryLake:
         row |= {"ingested_at": mark, "revision": len(known)}
         if not known:
             return row
-        if all(
-            known[-1][c] == row[c] for c in row if c not in {*TOLD_BY, "ingested_at", "revision"}
-        ):
+        repaired = row["knowledge_basis"] == "repaired"
+        said = [r for r in known if r["knowledge_basis"] != "repaired"]
+        if says_as(known[-1], row) or (not repaired and said and says_as(said[-1], row)):
             return None
         before = known[-1]["knowledge_time"]
         stated = row["knowledge_basis"] == "stated"
         learned = row["knowledge_time"] if stated else now
         assert isinstance(before, datetime)
         assert isinstance(learned, datetime)
-        basis = "stated" if stated else "revised"
+        basis = row["knowledge_basis"] if stated or repaired else "revised"
         return {**row, "knowledge_time": max(learned, before), "knowledge_basis": basis}
 
     def _refuse(self, rejections: Sequence[Rejection], mark: datetime) -> int:
@@ -181,14 +184,14 @@ class MemoryLake:
         if not told:
             return None
         parts, values = [told[-1]], {}
-        bases = {r["source"]: r["adjustment"] for r in self._facts["bars"] if r["symbol"] == symbol}
+        basis = told[-1]["adjustment"]
         for kind, (column, neutral) in ACTED.items():
             newest = {
                 r["source"]: r
                 for r in self._facts["actions"]
                 if (r["symbol"], r["session"], r["kind"]) == (symbol, session, kind)
                 and r["ingested_at"] <= mark
-                and (r["source"] == source or lends(bases, r["source"], source))
+                and (r["source"] == source if basis != "none" else r["adjustment"] == "none")
             }
             standing = [r for r in newest.values() if r["value"] != neutral]
             own = [r for r in standing if r["source"] == source]
@@ -253,9 +256,9 @@ def same(name: str, one: Row, other: Row) -> bool:
     return key_of(name, one) == key_of(name, other)
 
 
-def lends(bases: dict[Any, Any], lender: Any, borrower: Any) -> bool:
-    """Tell whether the actions of one source are on the share basis of another's bars."""
-    return bases.get(lender, "none") == bases[borrower] == "none"
+def says_as(one: Row, other: Row) -> bool:
+    """Tell whether two rows of a fact say the same of it."""
+    return all(one[c] == other[c] for c in other if c not in {*TOLD_BY, "ingested_at", "revision"})
 
 
 def dtypes_of(schema: Any) -> dict[str, Any]:
@@ -270,6 +273,8 @@ class MemoryLedger:
         self._ingestions: list[IngestionRow] = []
         self._materialisations: list[MaterialisationRow] = []
         self._quality: list[QualityRow] = []
+        self._repairs: dict[str, RepairRow] = {}
+        self._audits: list[AuditRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
 
@@ -292,6 +297,15 @@ class MemoryLedger:
         mine = [row for row in self._materialisations if row.view == view]
         return max(mine, key=lambda row: row.watermark, default=None)
 
+    def record_audit(self, row: AuditRow) -> None:
+        """Keep one leak audit."""
+        self._audits.append(row)
+
+    def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
+        """Return the newest audit of `subject` at a watermark, or None."""
+        mine = [r for r in self._audits if (r.subject, r.watermark) == (subject, watermark)]
+        return max(mine, key=lambda row: (row.created_at, row.audit_id), default=None)
+
     def record_quality(self, row: QualityRow) -> None:
         """Keep one inspection."""
         self._quality.append(row)
@@ -304,6 +318,18 @@ class MemoryLedger:
     def newest_quality(self) -> QualityRow | None:
         """Return the newest inspection."""
         return next(reversed(self.quality_reports()), None)
+
+    def record_repairs(self, rows: Sequence[RepairRow]) -> int:
+        """Keep repairs, each `repair_id` once; return how many were new."""
+        before = len(self._repairs)
+        for row in rows:
+            self._repairs.setdefault(row.repair_id, row)
+        return len(self._repairs) - before
+
+    def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
+        """List repairs, oldest first; all, or those of some symbols."""
+        mine = [r for r in self._repairs.values() if symbols is None or r.symbol in symbols]
+        return sorted(mine, key=lambda r: (r.applied_at, r.symbol, r.session, r.field))
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases together."""

@@ -94,20 +94,10 @@ def _one(
         opening[t] = (base - paid[t]) * np.exp(overnight[t])
         close[t] = (base - paid[t]) * np.exp(move[t])
         before = close[t] = max(close[t], 0.5)
-    wild = (sigma + 0.5 * np.abs(market)) * (1 + 4 * np.abs(news)) * 0.5
-    high = np.maximum(opening, close) * np.exp(wild * np.abs(rng.standard_normal(n)))
-    low = np.minimum(opening, close) * np.exp(-wild * np.abs(rng.standard_normal(n)))
-    size = rng.uniform(12.5, 16.0) - np.log(level / 30)
-    slow = np.cumsum(0.03 * rng.standard_normal(n))
-    busy = 0.30 * rng.standard_normal(n) + 0.28 * np.minimum(np.abs(move / sigma), 8) + crowd
-    busy += np.where(news != 0, 0.8 + 4 * np.minimum(np.abs(news), 0.5), 0)
-    busy += np.where(rng.random(n) < 0.002, rng.uniform(0.5, 1.4, n), 0)
-    volume = np.round(np.exp(size + slow + busy) * np.cumprod(split) / 100) * 100
-    keep = np.ones(n, dtype=bool)
-    if rng.random() < 0.2:
-        keep[: int(rng.integers(1, n // 3))] = False
-    if rng.random() < 0.15:
-        keep[-int(rng.integers(1, n // 3)) :] = False
+    high, low = _range(rng, opening, close, (sigma + 0.5 * np.abs(market)) * (1 + 4 * np.abs(news)))
+    volume = _traded(rng, level, np.abs(move / sigma), news, crowd) * np.cumprod(split)
+    volume = np.round(volume / 100) * 100
+    keep = _alive(rng, n)
     frame = pl.DataFrame(
         {
             "symbol": [name] * n,
@@ -122,6 +112,36 @@ def _one(
         schema_overrides={"session": pl.Date},
     ).filter(keep)
     return frame, [(name, days[t]) for t in extreme if keep[t]]
+
+
+def _alive(rng: np.random.Generator, n: int) -> np.ndarray:
+    keep = np.ones(n, dtype=bool)
+    if rng.random() < 0.2:
+        keep[: int(rng.integers(1, n // 3))] = False
+    if rng.random() < 0.15:
+        keep[-int(rng.integers(1, n // 3)) :] = False
+    return keep
+
+
+def _range(
+    rng: np.random.Generator, opening: np.ndarray, close: np.ndarray, wild: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    n = len(close)
+    high = np.maximum(opening, close) * np.exp(0.5 * wild * np.abs(rng.standard_normal(n)))
+    low = np.minimum(opening, close) * np.exp(-0.5 * wild * np.abs(rng.standard_normal(n)))
+    return high, low
+
+
+def _traded(
+    rng: np.random.Generator, level: float, size: np.ndarray, news: np.ndarray, crowd: np.ndarray
+) -> np.ndarray:
+    n = len(size)
+    usual = rng.uniform(12.5, 16.0) - np.log(level / 30)
+    slow = np.cumsum(0.03 * rng.standard_normal(n))
+    busy = 0.30 * rng.standard_normal(n) + 0.28 * np.minimum(size, 8) + crowd
+    busy += np.where(news != 0, 0.8 + 4 * np.minimum(np.abs(news), 0.5), 0)
+    busy += np.where(rng.random(n) < 0.002, rng.uniform(0.5, 1.4, n), 0)
+    return np.exp(usual + slow + busy)
 
 
 def adjusted(bars: pl.DataFrame, digits: int = 6) -> pl.DataFrame:

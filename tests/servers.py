@@ -17,7 +17,7 @@ import psycopg
 import redis
 
 ROOT = Path(__file__).parents[1]
-WAIT_S = 30.0
+WAIT_S = 90.0
 
 
 def free_port() -> int:

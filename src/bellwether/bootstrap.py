@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bellwether.core.calendar import SessionCalendar, session_calendar
-from bellwether.core.clock import SampleClock, SystemClock
+from bellwether.core.clock import FixedClock, SampleClock, SystemClock
 from bellwether.core.errors import StorageError
 from bellwether.core.ports import Clock, Ledger, OnlineStore, Ports, ReleaseStore, RequestQueue
 from bellwether.database.engine import connect
@@ -14,6 +14,7 @@ from bellwether.database.migrate import migrate
 from bellwether.database.predictions import SqlPredictionLog
 from bellwether.featurestore.offline import DeltaFeatureStore
 from bellwether.featurestore.online import InProcessOnlineStore
+from bellwether.jobs.dbos_jobs import DbosJobs
 from bellwether.lake.delta import DeltaLake
 from bellwether.links.bucket import is_remote
 from bellwether.registry.folder import FolderReleases
@@ -75,9 +76,10 @@ def bootstrap(settings: Settings) -> Wired:
         ledger=ledger,
         log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),
+        jobs=(jobs := DbosJobs(settings.jobs, SystemClock())),
         sentiment=LexiconScorer(),
     )
-    return Wired(ports, (ports.log.close, ports.online.close, engine.dispose))
+    return Wired(ports, (jobs.close, ports.log.close, ports.online.close, engine.dispose))
 
 
 def _releases(settings: Settings) -> ReleaseStore:
@@ -90,6 +92,9 @@ def _releases(settings: Settings) -> ReleaseStore:
 def _clock(settings: Settings, ledger: Ledger, calendar: SessionCalendar) -> Clock:
     if settings.clock == "system":
         return SystemClock()
+    at = settings.stands_at
+    if at is not None:
+        return FixedClock(at, (f"clock_stands_at_{at:%Y-%m-%dT%H:%MZ}",))
 
     timeless = {SampleSource.name, *(source.name for source in WITHOUT_BARS)}
 

@@ -3,12 +3,13 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bellwether.core.errors import ConfigError
 
@@ -35,8 +36,9 @@ class Settings(BaseModel):
     """Names, separated by commas, that a Host header may carry besides the address bound."""
     server_workers: int = Field(1, ge=1, le=256)
     """Processes that answer HTTP on the one port."""
-    clock: Literal["auto", "system"] = "auto"
-    """`auto` stands at the sample's last session while the sample is all there is."""
+    clock: str = "auto"
+    """`auto` stands at the sample's last session while the sample is all there is; `system` goes
+    with the machine; an instant such as 2013-03-01T22:00:00+00:00 stands there, for rehearsals."""
     database_url: str = ""
     """SQLAlchemy address of the database; empty means SQLite in `home`."""
     database_pool: int = Field(4, ge=1, le=200)
@@ -74,15 +76,49 @@ class Settings(BaseModel):
     """Share of sessions without fault that each symbol and all together need to be trained on."""
     workers: int = Field(2, ge=1)
     """Processes for training."""
+    schedule_source: str = "sample"
+    """Source that the schedule asks after each session: sample or files."""
+    schedule_path: str = ""
+    """File or folder that the source `files` reads then."""
+    schedule_symbols: str = ""
+    """Symbols, separated by commas, that the schedule asks for; empty means all there are."""
+    job_attempts: int = Field(4, ge=1, le=100)
+    """Times a step of a job is tried before its run fails."""
+    job_backoff_s: float = Field(5.0, ge=0, le=3600)
+    """Seconds before the second try; each further wait is twice as long."""
     refresh_s: float = Field(5.0, gt=0)
     """Seconds between looks for new releases and features while serving."""
     log_format: Literal["console", "json"] = "console"
     """How log lines look."""
 
+    @field_validator("clock")
+    @classmethod
+    def _is_a_clock(cls, value: str) -> str:
+        if value not in {"auto", "system"}:
+            try:
+                zone = datetime.fromisoformat(value).tzinfo
+            except ValueError:
+                raise ValueError("it is auto, system or an instant") from None
+            if zone is None:
+                raise ValueError("the instant needs its offset, such as +00:00")
+        return value
+
     @property
     def database(self) -> str:
         """Address of the database in force."""
         return self.database_url or f"sqlite:///{(self.home / 'bellwether.db').resolve()}"
+
+    @property
+    def jobs(self) -> str:
+        """Address of the database of jobs in force."""
+        return self.database_url or f"sqlite:///{(self.home / 'jobs.db').resolve()}"
+
+    @property
+    def stands_at(self) -> datetime | None:
+        """The instant the clock was set to, UTC; None where it was not set to one."""
+        if self.clock in {"auto", "system"}:
+            return None
+        return datetime.fromisoformat(self.clock).astimezone(UTC)
 
     @property
     def lake(self) -> str:

@@ -92,7 +92,8 @@ def test_the_platform_is_told_settings_that_exist() -> None:
 
     assert told.keys() <= Settings.model_fields.keys()
     assert {name for name, told_as in told.items() if told_as.endswith("_FILE")} <= SECRETS
-    assert SERVICES["worker"]["environment"] == SERVICES["api"]["environment"]
+    for name in ("worker", "scheduler"):
+        assert SERVICES[name]["environment"] == SERVICES["api"]["environment"]
 
 
 def test_secrets_are_made_once_and_lie_in_a_closed_folder(tmp_path: Path) -> None:

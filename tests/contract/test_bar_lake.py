@@ -188,6 +188,38 @@ def test_a_revision_is_never_known_before_the_bar_it_corrects(lake: Lake) -> Non
     assert newest["knowledge_time"].unique().to_list() == [NOW]
 
 
+def test_a_source_that_repeats_itself_does_not_undo_a_repair(lake: Lake) -> None:
+    lake.append(LakeBatch(bars=bars(100.0)), NOW)
+    mended = bars(10.0).with_columns(knowledge_basis=pl.lit("repaired"))
+    lake.append(LakeBatch(bars=mended), NOW + timedelta(days=1))
+
+    again = lake.append(LakeBatch(bars=bars(100.0)), NOW + timedelta(days=2))
+    told = lake.append(LakeBatch(bars=bars(10.0)), NOW + timedelta(days=2))
+    other = lake.append(LakeBatch(bars=bars(12.0)), NOW + timedelta(days=3))
+
+    newest = lake.bars().filter(pl.col("session") == DAYS[0])
+    assert (again.unchanged, told.unchanged, other.revised) == (3, 3, 3)
+    assert newest.select("close", "knowledge_basis").rows() == [
+        (100.0, "session_close"),
+        (10.0, "repaired"),
+        (12.0, "revised"),
+    ]
+
+
+def test_a_repaired_dividend_stays_while_its_source_repeats_itself(lake: Lake) -> None:
+    paid = bars().with_columns(dividend_usd=pl.lit(50.0))
+    lake.append(LakeBatch(bars=paid), NOW)
+    mended = bars().with_columns(dividend_usd=pl.lit(0.5), knowledge_basis=pl.lit("repaired"))
+    lake.append(LakeBatch(bars=mended), NOW + timedelta(days=1))
+
+    again = lake.append(LakeBatch(bars=paid), NOW + timedelta(days=2))
+    none = lake.append(LakeBatch(bars=bars()), NOW + timedelta(days=3))
+
+    assert (again.unchanged, none.revised) == (3, 3)
+    newest = lake.bars().filter(pl.col("session") == DAYS[0])
+    assert newest["dividend_usd"].to_list() == [50.0, 0.5, 0.0]
+
+
 def test_the_smallest_change_of_one_bit_is_a_change(lake: Lake) -> None:
     lake.append(LakeBatch(bars=bars(0.1 + 0.2 + 5)), NOW)
     nudged = bars(0.1 + 0.2 + 5).with_columns(

@@ -15,11 +15,13 @@ from tests.servers import Postgres
 
 from bellwether.core.errors import ConfigError, Overloaded, StorageError, Unavailable
 from bellwether.core.ports import (
+    AuditRow,
     IngestionRow,
     Ledger,
     MaterialisationRow,
     QualityRow,
     ReleaseRow,
+    RepairRow,
     RunRow,
 )
 from bellwether.core.types import StoredPrediction
@@ -221,9 +223,26 @@ def test_an_ingestion_comes_back(ledger: Ledger) -> None:
     row = IngestionRow("i1", "files", NOW, NOW, NOW, 2**40, 1, 2, 3, 4, date(2024, 1, 2))
 
     ledger.record_ingestion(row)
-    ledger.record_ingestion(replace(row, ingestion_id="i2", last_session=None))
+    more = {"request": '{"path": "é.csv", "symbols": ["A"]}', "content": "0f" * 32}
+    full = replace(row, ingestion_id="i2", last_session=None, **more)
+    ledger.record_ingestion(full)
 
-    assert ledger.ingestions() == [row, replace(row, ingestion_id="i2", last_session=None)]
+    assert ledger.ingestions() == [row, full]
+    assert (row.request, row.content) == ("{}", None)
+
+
+def test_ids_are_found_by_their_beginning(log: SqlPredictionLog) -> None:
+    ids = ("01a2-b", "01a2-a", "01a2", "01a3", "01A2", "01a%", "01a_", "01b", "é1", "\U0010fffe")
+    for future in [log.append(replace(ONE, prediction_id=one)) for one in ids]:
+        future.result(10)
+
+    assert log.beginning("01a2", 10) == ["01a2", "01a2-a", "01a2-b"]
+    assert log.beginning("01a2", 2) == ["01a2", "01a2-a"]
+    assert log.beginning("01a%", 10) == ["01a%"]
+    assert log.beginning("01a_", 10) == ["01a_"]
+    assert log.beginning("é", 10) == ["é1"]
+    assert log.beginning("nothing", 10) == []
+    assert len(log.beginning("", 100)) == len(ids)
 
 
 def test_the_same_materialisation_is_kept_once(ledger: Ledger) -> None:
@@ -261,6 +280,33 @@ def test_an_inspection_is_kept_once(engine: sa.Engine) -> None:
         ledger.record_quality(row)
 
     assert ledger.quality_reports() == [row]
+
+
+def test_a_repair_is_kept_once_and_comes_back_exactly(ledger: Ledger) -> None:
+    cell = (
+        "files",
+        "ABC",
+        date(2024, 1, 2),
+        "close",
+        0.1 + 0.2,
+        1 / 3,
+        "decimal_slip",
+        "why",
+        0.98,
+    )
+    one = RepairRow("r1", NOW, NOW, *cell)
+    two = replace(one, repair_id="r2", applied_at=NOW + timedelta(1), symbol="DEF", was=None)
+
+    assert ledger.record_repairs([two, one]) == 2
+    assert ledger.record_repairs([one, replace(two, becomes=7.0)]) == 0
+    assert ledger.record_repairs([]) == 0
+
+    assert ledger.repairs() == [one, two]
+    assert ledger.repairs(["DEF"]) == [two]
+    assert ledger.repairs([]) == []
+    many = [replace(one, repair_id=f"m{i}", symbol="MANY") for i in range(1200)]
+    assert ledger.record_repairs(many) == 1200
+    assert len(ledger.repairs(["MANY"])) == 1200
 
 
 def test_a_run_and_its_releases_come_back_together(ledger: Ledger) -> None:
@@ -334,3 +380,20 @@ def test_predictions_lie_in_the_month_of_their_key(postgres: Postgres) -> None:
     assert tables[1] == "predictions_rest"
     assert tables[0] in plan
     assert "predictions_rest" not in plan
+
+
+def test_audits_are_found_by_subject_and_state(ledger: Ledger) -> None:
+    early, late = NOW, NOW + timedelta(days=1)
+    rows = [
+        AuditRow("a1", "v@1", NOW, early, "leak", "{}"),
+        AuditRow("a2", "v@1", NOW + timedelta(hours=1), early, "green", '{"alarms": []}'),
+        AuditRow("a3", "v@1", NOW, late, "leak", "{}"),
+        AuditRow("a4", "mine.py@2", NOW, None, "green", "{}"),
+    ]
+    for row in rows:
+        ledger.record_audit(row)
+
+    assert ledger.newest_audit("v@1", early) == rows[1]
+    assert ledger.newest_audit("v@1", late) == rows[2]
+    assert ledger.newest_audit("v@2", early) is None
+    assert ledger.newest_audit("mine.py@2", early) is None

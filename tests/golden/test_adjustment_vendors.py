@@ -57,7 +57,7 @@ def test_dividends_read_out_of_an_adjusted_close_lead_back_to_it(
 ) -> None:
     found = vendors.agreement("stocknet", vendors.stocknet(shared_data), Reinvest.PREVIOUS_CLOSE)
 
-    assert (found.symbols, found.symbol_days, found.dividends) == (70, 39_799, 782)
+    assert (found.symbols, found.symbol_days, found.dividends) == (70, 39_799, 506)
     assert found.within_rounding > 0.99
     assert found.within_1e5 == 1.0
 

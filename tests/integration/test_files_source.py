@@ -1,11 +1,14 @@
 """Files as people have them: every fault is named by line, and the good rows are kept."""
 
 import json
+import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bellwether.core.errors import InvalidRequest, UnreadableFile
 from bellwether.core.ports import SourceBatch, SourceQuery
@@ -248,3 +251,24 @@ def test_real_panels_are_read(shared_data: Path) -> None:
 
     assert batch.bars["symbol"].n_unique() == 46
     assert batch.bars.height > 0.99 * batch.rows_read
+
+
+CELLS = st.sampled_from(
+    ["10", " 11 ", "9", "ten", "", "nan", "1e3", "-1", "ü", "2024-01-02", "ABC"]
+)
+LINES = st.lists(CELLS, min_size=6, max_size=8).map(",".join) | st.sampled_from(["", " ", GOOD])
+
+
+@given(st.lists(LINES, min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"]))
+def test_plain_text_is_read_as_the_careful_way_reads_it(rows: list[str], end: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for header in (HEADER, HEADER.replace("Date", '"Date"')):
+            path = Path(folder) / "p.csv"
+            path.write_bytes(end.join([header, GOOD, *rows, ""]).encode())
+            found.append(FilesSource().read(SourceQuery(path=str(path)), NOW))
+
+    plain, careful = found
+    assert plain.bars.equals(careful.bars)
+    assert plain.rejections == careful.rejections
+    assert plain.rows_read == careful.rows_read

@@ -13,6 +13,7 @@ from bellwether.core.errors import StorageError
 from bellwether.core.types import StoredPrediction
 from bellwether.database import migrate as migrations
 from bellwether.database.engine import connect
+from bellwether.database.ledger import SqlLedger
 from bellwether.database.partitions import bound, month_of
 from bellwether.database.tables import predictions
 
@@ -79,6 +80,34 @@ def test_data_of_a_released_version_goes_up_and_down_unchanged(url: str, version
 
     assert before == newest == down == sorted(map(row, told), key=lambda p: p.prediction_id)
     assert stored(engine) == sorted([*before, row("added")], key=lambda p: p.prediction_id)
+    engine.dispose()
+
+
+def test_ingestions_go_up_and_down_with_what_they_say(url: str) -> None:
+    old = "0002"
+    names = ("started_at", "finished_at", "watermark", "read", "added", "revised", "unchanged")
+    values = {"ingestion_id": "i1", "source": "files", "rejected": 0, **dict.fromkeys(names, 1)}
+    migrations.migrate(url, old)
+    engine = connect(url)
+    with engine.begin() as connection:
+        columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        told = sa.text(f"INSERT INTO ingestions ({columns}) VALUES ({marks})")  # noqa: S608
+        connection.execute(told, values)
+
+    migrations.migrate(url)
+    ledger = SqlLedger(engine)
+    (before,) = ledger.ingestions()
+    ledger.record_ingestion(replace(before, ingestion_id="i2", request='{"a": 1}', content="0f"))
+    up = ledger.ingestions()
+    migrations.migrate(url, old)
+    with engine.connect() as connection:
+        down = connection.execute(sa.text("SELECT * FROM ingestions")).mappings().all()
+    migrations.migrate(url)
+
+    assert (before.request, before.content) == ("{}", None)
+    assert [(row.request, row.content) for row in up] == [("{}", None), ('{"a": 1}', "0f")]
+    assert [len(row) for row in down] == [len(values) + 1] * 2
+    assert [(row.request, row.content) for row in ledger.ingestions()] == [("{}", None)] * 2
     engine.dispose()
 
 

@@ -350,16 +350,19 @@ def test_two_sources_of_one_symbol_are_held_against_each_other(tmp_path: Path) -
     mine.select("date", "symbol", *prices, "volume").with_columns(
         pl.when(off).then(pl.col(c) * 1.2).otherwise(pl.col(c)) for c in prices
     ).write_csv(tmp_path / "second.csv")
-    config = ingest.IngestConfig("files", SourceQuery(path=str(tmp_path / "second.csv")))
-    ingest.run(config, wired.ports)
+    query = SourceQuery(path=str(tmp_path / "second.csv"), label="vendor")
+    ingest.run(ingest.IngestConfig("files", query), wired.ports)
     both = quality.run(quality.QualityConfig(), wired.ports)
     one = quality.run(quality.QualityConfig(source="sample"), wired.ports)
+    other = quality.run(quality.QualityConfig(source="vendor", drawn=1), wired.ports)
     wired.close()
 
     disagree = [f for f in both.flags if f.kind == "source_disagreement"]
     assert date(2012, 9, 12) in {f.session for f in disagree}
-    assert {f.source for f in disagree} == {"files / sample"}
-    assert both.bars == one.bars == 196
+    wrong = {(f.source, f.session) for f in disagree if f.severity == "fault"}
+    assert wrong <= {("vendor / sample", date(2012, 9, d)) for d in (12, 13)}
+    assert both.bars == one.bars == other.bars == 196
+    assert other.sources == ("vendor",)
     assert one.sources == ("sample",)
 
 

@@ -44,7 +44,7 @@ def frame(rows: list[Fact], schema: Any) -> pl.DataFrame | None:
 days = st.sampled_from(DAYS)
 symbols = st.sampled_from(SYMBOLS)
 hours = st.integers(0, 60).map(lambda h: START + timedelta(hours=h))
-bases = st.sampled_from(["session_close", "stated"])
+bases = st.sampled_from(["session_close", "session_close", "stated", "repaired"])
 bars = st.builds(
     lambda symbol, day, close, split, paid, known, basis, source: {
         "symbol": symbol,
@@ -71,6 +71,7 @@ actions = st.builds(
         "session": day,
         "kind": kind,
         "value": size if kind == "split" else size - 1,
+        "adjustment": "none",
         **told_by(day, source, known, basis),
     },
     symbols,
@@ -134,7 +135,15 @@ def events(rng: np.random.Generator, n: int) -> dict[str, list[Fact]]:
         found["bars"].append({**who, "session": day, **price, "volume": size, **acted, **by})
         kind = str(rng.choice(["split", "dividend"]))
         found["actions"].append(
-            {**who, "session": day, "kind": kind, "value": size / 10, **by, "source": "actions"}
+            {
+                **who,
+                "session": day,
+                "kind": kind,
+                "value": size / 10,
+                "adjustment": "none",
+                **by,
+                "source": "actions",
+            }
         )
         spell = {"universe": "u", **who, "first": day, "last": None if size < 9 else DAYS[-1]}
         found["universe"].append({**spell, "end_reason": None, "delisting_return": None, **by})

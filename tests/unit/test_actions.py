@@ -38,6 +38,18 @@ def test_rounded_closes_give_no_false_action(decimals: int) -> None:
     assert found.dividend_usd.tolist() == [0.0] * 2000
 
 
+def test_closes_kept_in_single_precision_give_no_false_action() -> None:
+    rng = np.random.default_rng(1)
+    raw = np.round(50 * np.cumprod(1 + rng.normal(0, 0.02, 2000)), 6)
+    step = np.round(np.round(raw * 0.9137, 6) * 1.0137, 6)
+    single = [x.astype(np.float32).astype(np.float64) for x in (raw, step)]
+
+    found = derive(*single)
+
+    assert found.split_ratio.tolist() == [1.0] * 2000
+    assert found.dividend_usd.tolist() == [0.0] * 2000
+
+
 def test_a_dividend_is_found_through_rounding() -> None:
     raw = np.array([100.0, 101.0, 99.0, 99.5])
     adjusted = np.round(np.array([99.0, 99.99, 99.0, 99.5]), 6)

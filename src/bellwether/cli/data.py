@@ -1,16 +1,18 @@
-"""Commands around data: ingest and lake."""
+"""The command that brings data in."""
 
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
 
+if TYPE_CHECKING:
+    from bellwether.pipelines.ingest import IngestReport
+
 app = typer.Typer()
-lake = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Source = Annotated[
@@ -58,16 +60,20 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
             label=label,
             name=name,
         )
+        asked = use.IngestConfig(source, query, settings().quality_bar)
         with ports() as wired, progress_bar(silent=as_json) as progress:
-            config = use.IngestConfig(source, query, settings().quality_bar)
-            report = use.run(config, wired.ports, progress)
-        if as_json:
-            tell(asdict(report))
-        else:
-            for line in report.lines():
-                say(line)
+            report = use.run(asked, wired.ports, progress)
+        _show(report, as_json=as_json)
         if report.accepted == 0:
             raise typer.Exit(FAILED)
+
+
+def _show(report: "IngestReport", *, as_json: bool) -> None:
+    if as_json:
+        tell(asdict(report))
+        return
+    for line in report.lines():
+        say(line)
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:
@@ -85,54 +91,3 @@ def _mapped(pairs: list[str] | None) -> dict[str, str] | None:
         if "=" not in pair:
             raise InvalidRequest("--map", f"{pair!r} is not of the form ours=theirs")
     return {ours.strip(): theirs.strip() for ours, theirs in (p.split("=", 1) for p in pairs)}
-
-
-@lake.command("check")
-def lake_check(as_json: Json = False) -> None:
-    """Say what the lake holds and what lies in quarantine.
-
-    Example: bellwether lake check
-    """
-    with edge(as_json=as_json), ports() as wired:
-        kept = wired.ports.lake
-        bars = kept.bars()
-        reasons = kept.quarantine().group_by("reason").len().sort("reason").rows()
-        rows = [
-            {"symbol": s[0], "first": s[1], "last": s[2], "bars": s[3], "revised": s[4]}
-            for s in _per_symbol(bars)
-        ]
-        if as_json:
-            tell({"symbols": rows, "quarantine": dict(reasons), "watermark": kept.watermark()})
-            return
-        for row in rows:
-            say("{symbol:<8} {first} to {last}  {bars:>6} bars, {revised} revised".format(**row))
-        say(f"Quarantine: {', '.join(f'{n} {r}' for r, n in reasons) or 'empty'}.")
-
-
-def _per_symbol(bars: "object") -> list[tuple[object, ...]]:
-    import polars as pl
-
-    frame = bars if isinstance(bars, pl.DataFrame) else pl.DataFrame()
-    grouped = frame.group_by("symbol").agg(
-        first=pl.col("session").min(),
-        last=pl.col("session").max(),
-        bars=pl.col("session").n_unique(),
-        revised=(pl.col("revision") > 0).sum(),
-    )
-    return grouped.sort("symbol").rows()
-
-
-@lake.command("quarantine")
-def lake_quarantine(as_json: Json = False) -> None:
-    """List the rejected records with their place and the reason.
-
-    Example: bellwether lake quarantine
-    """
-    with edge(as_json=as_json), ports() as wired:
-        rows = wired.ports.lake.quarantine().rows(named=True)
-        if as_json:
-            tell(rows)
-            return
-        for row in rows:
-            say(f"{row['location']}: {row['reason']}: {row['detail']}")
-        say(f"{len(rows)} records in quarantine.")

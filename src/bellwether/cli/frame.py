@@ -59,13 +59,13 @@ def ports(**flags: Any) -> "Iterator[Wired]":
 
 
 @contextmanager
-def patiently(stopped: "Event") -> "Iterator[Wired]":
+def patiently(stopped: "Event", **flags: Any) -> "Iterator[Wired]":
     """Build the ports, however long the servers they need take to come."""
     from bellwether.bootstrap import bootstrap
     from bellwether.core.errors import Unavailable
     from bellwether.telemetry import get_logger
 
-    chosen = settings()
+    chosen = settings(**flags)
     pause_s = 0.25
     while True:
         try:
@@ -89,6 +89,7 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         BellwetherError,
         ConfigError,
         InputError,
+        LeakFound,
         QualityTooLow,
     )
 
@@ -96,7 +97,7 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         yield
     except (InputError, ConfigError) as error:
         fail(error, WRONG_USE, as_json=as_json)
-    except QualityTooLow as error:
+    except (QualityTooLow, LeakFound) as error:
         fail(error, REFUSED, as_json=as_json)
     except BellwetherError as error:
         fail(error, FAILED, as_json=as_json)

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from bellwether import __version__
-from bellwether.cli import data, export, model, quality, requests, service
+from bellwether.cli import (
+    audit,
+    data,
+    export,
+    jobs,
+    lake,
+    lineage,
+    model,
+    quality,
+    repair,
+    requests,
+    service,
+)
 from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
@@ -17,14 +29,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (data.app, quality.app, model.app, service.app, requests.app):
+GROUPS = (data, quality, repair, model, lineage, service, requests, jobs)
+for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
-data.lake.command("export")(export.export)
-app.add_typer(data.lake, name="lake", help="Look into the lake.")
+lake.app.command("export")(export.export)
+features.command("audit")(audit.audit)
+app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
+app.add_typer(jobs.jobs, name="jobs", help="Runs of work that outlives its process.")
 config = typer.Typer(no_args_is_help=True)
 app.add_typer(config, name="config", help="Settings in force.")
 

@@ -38,6 +38,10 @@ class SessionCalendar:
         self.sessions = sessions
         self.opens = opens
         self.closes = closes
+        numbers = sessions.astype(np.int64)
+        self._first_day = int(numbers[0])
+        self._by_day = np.full(int(numbers[-1]) - self._first_day + 1, -1, dtype=np.int64)
+        self._by_day[numbers - self._first_day] = np.arange(len(numbers))
 
     def follows(self, before: date, after: date) -> bool:
         """Tell whether `after` is the very next session after `before`; False where either is none."""
@@ -89,12 +93,10 @@ class SessionCalendar:
 
     def positions(self, days: Sequence[date] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
         """Return positions of `days`, an array of shape (n,); -1 where a day is no session."""
-        wanted = np.asarray(days, dtype="datetime64[D]")
-        at = np.searchsorted(self.sessions, wanted)
-        inside = at < len(self.sessions)
-        hit = np.zeros(len(wanted), dtype=bool)
-        hit[inside] = self.sessions[at[inside]] == wanted[inside]
-        return np.where(hit, at, -1).astype(np.int64)
+        wanted = np.asarray(days, dtype="datetime64[D]").astype(np.int64)
+        offset = wanted - self._first_day
+        inside = (offset >= 0) & (offset < len(self._by_day))
+        return np.where(inside, self._by_day[np.where(inside, offset, 0)], -1)
 
     def _position(self, day: date) -> int:
         return int(np.searchsorted(self.sessions, np.datetime64(day, "D")))

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from bellwether.core.ports import Clock
+
 
 class SystemClock:
     """The machine's time."""
@@ -59,3 +61,32 @@ class SampleClock:
         self._shown: SystemClock | FixedClock = (
             self._stopped if self._only_sample() else self._going
         )
+
+
+class SessionClock:
+    """A clock that is put to an instant, for work on one past session after another.
+
+    `base` is the clock of the present, whose `standing` every answer has to name as well.
+    """
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._at = base.now()
+        self._reasons: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """What every answer has to say about the time it was given at."""
+        return (*self._base.standing, *self._reasons)
+
+    def put(self, at: datetime, reasons: tuple[str, ...] = ()) -> None:
+        """Stand at `at` from now on, and have every answer name `reasons`."""
+        self._at, self._reasons = at.astimezone(UTC), reasons
+
+    def now(self) -> datetime:
+        """Return the instant the clock was put to, UTC."""
+        return self._at
+
+    def look(self) -> None:
+        """Find out anew what the present depends on."""
+        self._base.look()

@@ -10,7 +10,10 @@
   x DataError                  data that breaks a rule
     - SchemaViolation          a frame that does not fit its schema at a door
     - InsufficientHistory      too few sessions for what was asked
+    - NothingTold              a source that has nothing for a session yet
     - QualityTooLow            too many faulty bars for what was asked
+    - LeakFound                an audit that is not green where a release is to be made
+    - BrokenView               a user's own view that cannot be computed
   x ArtifactError              a release that cannot be trusted
     - TamperedArtifact         bytes that differ from their recorded hash
     - UnloadableArtifact       bytes that cannot be used by this version
@@ -108,6 +111,15 @@ class InsufficientHistory(DataError):
         super().__init__(f"{what}: {have} sessions of history, at least {need} needed.")
 
 
+class NothingTold(DataError):
+    """A source that has nothing for a session; it may come later."""
+
+    def __init__(self, source: str, session: object) -> None:
+        self.source = source
+        self.session = session
+        super().__init__(f"{source} tells no bar of the session {session}.")
+
+
 class QualityTooLow(DataError):
     """Too many faulty bars for what was asked; names what fails, what would pass, and the override."""
 
@@ -129,6 +141,30 @@ class StateMismatch(DataError):
         self.what = what
         self.why = why
         super().__init__(f"{what}: {why}. Rebuild it from all bars.")
+
+
+class LeakFound(DataError):
+    """An audit that is not green, where a release is to be made; names the first cell."""
+
+    def __init__(self, subject: str, first: str, alarms: int) -> None:
+        self.subject = subject
+        self.first = first
+        self.alarms = alarms
+        more = f" ({alarms - 1} more)" if alarms > 1 else ""
+        super().__init__(
+            f"{subject} has no green leak audit, so that no release is made: {first}{more} "
+            "See all with: bellwether features audit"
+        )
+
+
+class BrokenView(DataError):
+    """A user's own view that cannot be computed; with the traceback of its own code."""
+
+    def __init__(self, file: str, why: str, trace: str) -> None:
+        self.file = file
+        self.why = why
+        self.trace = trace
+        super().__init__(f"{file} {why}" + (f":\n{trace.rstrip()}" if trace else "."))
 
 
 class ArtifactError(BellwetherError):

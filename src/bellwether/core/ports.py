@@ -7,13 +7,15 @@ otherwise its methods may be called from any thread, and values passed in stay t
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.core.jobs import JobKind, JobRun
 from bellwether.core.types import (
     Adjustment,
     AppendResult,
@@ -98,7 +100,8 @@ class SourceBatch:
 
     `batches` are the accepted facts that are no bars, in the order in which they became known.
     What a later batch tells of the same fact is its next revision, so a row of an earlier one is
-    news only where the lake does not know the fact at all.
+    news only where the lake does not know the fact at all. `fingerprint` is the SHA-256 of the bytes
+    that were read, None where there are none to speak of.
     """
 
     bars: pl.DataFrame
@@ -106,6 +109,7 @@ class SourceBatch:
     remarks: tuple[Remark, ...]
     rows_read: int
     batches: tuple[LakeBatch, ...] = ()
+    fingerprint: str | None = None
 
 
 class BarSource(Protocol):
@@ -327,6 +331,63 @@ class RequestQueue(Protocol):
         ...
 
 
+class Jobs(Protocol):
+    """Work that outlives its process: runs are kept, and go on after a crash where they stood.
+
+    A step whose end was recorded is never done again. Everything raises Unavailable when the
+    database is away.
+    """
+
+    def register(self, kind: JobKind) -> None:
+        """Make `kind` known, so that this process can start it and work on it."""
+        ...
+
+    def start(self, kind: str, argument: Mapping[str, Any], key: str) -> JobRun:
+        """Keep a run; it is durable on return, and `key` is its id.
+
+        Where the key was used already, that run is returned and nothing is started. Raises
+        UnknownName for a kind that is not registered and InvalidRequest for an argument or a key
+        that cannot be used.
+        """
+        ...
+
+    def get(self, job_id: str) -> JobRun | None:
+        """Return a run with the steps that have ended, or None."""
+        ...
+
+    def recent(self, kind: str | None = None, limit: int = 100) -> list[JobRun]:
+        """Return the newest runs, newest first, without their steps and results."""
+        ...
+
+    def cancel(self, job_id: str) -> bool:
+        """End a run before its next step; False if there is none or it has ended."""
+        ...
+
+    def retry(self, job_id: str) -> bool:
+        """Have a failed or cancelled run go on with its first step that is not done.
+
+        False if there is none or it has not failed.
+        """
+        ...
+
+    def wait(self, job_id: str, timeout_s: float) -> JobRun:
+        """Return the run once it has ended, or as it is after `timeout_s` seconds.
+
+        Raises MissingRecord if there is none.
+        """
+        ...
+
+    def working(self, pause: Callable[[float], bool]) -> AbstractContextManager[bool]:
+        """Work on runs of the registered kinds while the context is open, one of a kind at a time.
+
+        One process works on a database at a time: others stand by at the door, and the next goes
+        in when it ends, however it ends. `pause` waits so many seconds and says whether to give
+        up; then the value of the context is False. On leaving, a step under way is waited for,
+        and its run is left to whoever works next.
+        """
+        ...
+
+
 class ReleaseStore(Protocol):
     """Immutable releases, named by the hash of their content."""
 
@@ -353,7 +414,12 @@ class ReleaseStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IngestionRow:
-    """One ingestion as the database keeps it."""
+    """One ingestion as the database keeps it.
+
+    `watermark` is the `ingested_at` of the last rows that it added or revised; where it did neither,
+    of the newest before it. `request` is what the source was asked for, as JSON, `{}` where that was
+    not kept; `content` the fingerprint of what it read, None where unknown.
+    """
 
     ingestion_id: str
     source: str
@@ -366,6 +432,8 @@ class IngestionRow:
     unchanged: int
     rejected: int
     last_session: date | None
+    request: str = "{}"
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +489,42 @@ class QualityRow:
     summary: str
 
 
+@dataclass(frozen=True, slots=True)
+class RepairRow:
+    """One repaired cell of one source's bar: what it said, what it says now, and why.
+
+    `watermark` is the state of the lake it was judged on; `was` is None where there was no number.
+    """
+
+    repair_id: str
+    applied_at: datetime
+    watermark: datetime
+    source: str
+    symbol: str
+    session: date
+    field: str
+    was: float | None
+    becomes: float
+    kind: str
+    evidence: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One leak audit; `subject` is the version of what was audited, `report` is JSON.
+
+    `verdict` is `green` or `leak`; `watermark` is None where the bars did not come from the lake.
+    """
+
+    audit_id: str
+    subject: str
+    created_at: datetime
+    watermark: datetime | None
+    verdict: str
+    report: str
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -450,6 +554,22 @@ class Ledger(Protocol):
 
     def newest_quality(self) -> QualityRow | None:
         """Return the newest inspection."""
+        ...
+
+    def record_repairs(self, rows: Sequence[RepairRow]) -> int:
+        """Keep repairs, all or none, each `repair_id` once; return how many were new."""
+        ...
+
+    def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
+        """List repairs, oldest first; all, or those of some symbols."""
+        ...
+
+    def record_audit(self, row: AuditRow) -> None:
+        """Keep one leak audit."""
+        ...
+
+    def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
+        """Return the newest audit of `subject` at a watermark, or None."""
         ...
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
@@ -490,6 +610,10 @@ class PredictionLog(Protocol):
 
     def get(self, prediction_id: str) -> StoredPrediction | None:
         """Return a stored prediction, or None."""
+        ...
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` predictions that begin with `prefix`, in order."""
         ...
 
     def recent(self, limit: int) -> list[StoredPrediction]:
@@ -556,4 +680,5 @@ class Ports:
     ledger: Ledger
     log: PredictionLog
     tracker: Tracker
+    jobs: Jobs
     sentiment: SentimentScorer

@@ -75,6 +75,7 @@ ACTIONS_IN = pa.DataFrameSchema(
         "session": pa.Column(pl.Date),
         "kind": pa.Column(pl.String, pa.Check.isin(["split", "dividend"])),
         "value": pa.Column(pl.Float64, _NOT_NEGATIVE),
+        "adjustment": pa.Column(pl.String, pa.Check.isin(["none", "splits", "total"])),
         **_TOLD_BY,
     },
     strict=True,
@@ -83,8 +84,9 @@ ACTIONS_IN = pa.DataFrameSchema(
 )
 """Splits and dividends by ex-date.
 
-`value` is shares after per share before, or USD per share on the share basis of the ex-date; a
-later revision to 1.0 or 0.0 takes an action back.
+`value` is shares after per share before, or USD per share; a later revision to 1.0 or 0.0 takes an
+action back. `adjustment` is that of the bars it came with: `none` means the share basis of the ex-date,
+anything else a basis of the source's own.
 """
 
 ACTIONS = pa.DataFrameSchema(
@@ -241,6 +243,36 @@ FLAGS = pa.DataFrameSchema(
 is wrong more likely than not, a "note" is true and worth knowing (a real extreme, a halt).
 `score` is the robust size of the evidence, larger is worse; scores of two kinds do not compare.
 """
+
+
+REPAIRS = pa.DataFrameSchema(
+    {
+        "symbol": pa.Column(pl.String),
+        "session": pa.Column(pl.Date),
+        "field": pa.Column(pl.String),
+        "was": pa.Column(pl.Float64, nullable=True),
+        "becomes": pa.Column(pl.Float64),
+        "kind": pa.Column(pl.String),
+        "evidence": pa.Column(pl.String),
+        "confidence": pa.Column(pl.Float64, pa.Check.in_range(0, 1)),
+    },
+    strict=True,
+    name="repairs",
+    unique=["symbol", "session", "field"],
+)
+"""Proposed repairs, one row a cell: `was` is null where there was no number. Units as in the bars."""
+
+REPAIRS_LEFT = pa.DataFrameSchema(
+    {
+        "symbol": pa.Column(pl.String),
+        "session": pa.Column(pl.Date),
+        "kind": pa.Column(pl.String),
+        "evidence": pa.Column(pl.String),
+    },
+    strict=True,
+    name="repairs_left",
+)
+"""What looks wrong and is left as it is, because the evidence allows more than one value."""
 
 
 def check(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:

@@ -3,20 +3,26 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bellwether.core.ports import (
+    AuditRow,
     IngestionRow,
     MaterialisationRow,
     QualityRow,
     ReleaseRow,
+    RepairRow,
     RunRow,
 )
 from bellwether.database import tables
 from bellwether.database.engine import fault
+
+ROWS_A_STATEMENT = 500
 
 
 class SqlLedger:
@@ -69,6 +75,40 @@ class SqlLedger:
         query = sa.select(t).order_by(t.c.created_at.desc(), t.c.report_id.desc()).limit(1)
         rows = self._read(query)
         return QualityRow(**rows[0]) if rows else None
+
+    def record_repairs(self, rows: Sequence[RepairRow]) -> int:
+        """Keep repairs, all or none, each `repair_id` once; return how many were new."""
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        added = 0
+        try:
+            with self._engine.begin() as connection:
+                for i in range(0, len(rows), ROWS_A_STATEMENT):
+                    some = [asdict(row) for row in rows[i : i + ROWS_A_STATEMENT]]
+                    insert = dialect.insert(tables.repairs).values(some).on_conflict_do_nothing()
+                    told = insert.returning(tables.repairs.c.repair_id)
+                    added += len(connection.execute(told).all())
+        except SQLAlchemyError as error:
+            raise fault(error) from error
+        return added
+
+    def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
+        """List repairs, oldest first; all, or those of some symbols."""
+        t = tables.repairs
+        query = sa.select(t).order_by(t.c.applied_at, t.c.symbol, t.c.session, t.c.field)
+        if symbols is not None:
+            query = query.where(t.c.symbol.in_(list(symbols)))
+        return [RepairRow(**row) for row in self._read(query)]
+
+    def record_audit(self, row: AuditRow) -> None:
+        """Keep one leak audit."""
+        self._write(sa.insert(tables.audits).values(**asdict(row)))
+
+    def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
+        """Return the newest audit of `subject` at a watermark, or None."""
+        t = tables.audits
+        query = sa.select(t).where(t.c.subject == subject, t.c.watermark == watermark)
+        rows = self._read(query.order_by(t.c.created_at.desc(), t.c.audit_id.desc()).limit(1))
+        return AuditRow(**rows[0]) if rows else None
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases in one transaction."""

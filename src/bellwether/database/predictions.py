@@ -32,6 +32,7 @@ DEADLINE_S = 5.0
 PROBE_S = 0.05
 PROBE_MOST_S = 0.25
 MOST_ROWS = 2_000
+LAST = chr(0x10FFFF)
 
 
 class _Waiting:
@@ -102,6 +103,17 @@ class SqlPredictionLog:
             sa.select(predictions).where(predictions.c.prediction_id == prediction_id)
         )
         return found[0] if found else None
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` predictions that begin with `prefix`, in order."""
+        key = predictions.c.prediction_id
+        span = (key >= prefix) & (key < prefix + LAST)  # a range of the key, in both databases
+        query = sa.select(key).where(span).order_by(key).limit(limit)
+        try:
+            with self._engine.connect() as connection:
+                return list(connection.execute(query).scalars())
+        except SQLAlchemyError as error:
+            raise fault(error) from error
 
     def recent(self, limit: int) -> list[StoredPrediction]:
         """Return the newest `limit` predictions, newest first."""

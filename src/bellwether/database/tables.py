@@ -48,6 +48,8 @@ ingestions = sa.Table(
     sa.Column("unchanged", sa.BigInteger, nullable=False),
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("last_session", sa.Date),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("content", sa.String(64)),
 )
 
 materialisations = sa.Table(
@@ -60,6 +62,17 @@ materialisations = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
 )
 
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("audit_id", sa.String(36), primary_key=True),
+    sa.Column("subject", sa.String(256), nullable=False, index=True),
+    sa.Column("created_at", UtcMicros, nullable=False),
+    sa.Column("watermark", UtcMicros),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
+
 quality_reports = sa.Table(
     "quality_reports",
     metadata,
@@ -69,6 +82,23 @@ quality_reports = sa.Table(
     sa.Column("watermark", UtcMicros, nullable=False),
     sa.Column("verdict", sa.String(16), nullable=False),
     sa.Column("summary", sa.Text, nullable=False),
+)
+
+repairs = sa.Table(
+    "repairs",
+    metadata,
+    sa.Column("repair_id", sa.String(64), primary_key=True),
+    sa.Column("applied_at", UtcMicros, nullable=False, index=True),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("symbol", sa.String(32), nullable=False, index=True),
+    sa.Column("session", sa.Date, nullable=False),
+    sa.Column("field", sa.String(32), nullable=False),
+    sa.Column("was", sa.Double),
+    sa.Column("becomes", sa.Double, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Double, nullable=False),
 )
 
 runs = sa.Table(

@@ -90,6 +90,8 @@ class ForwardAdjuster:
         return out
 
     def _carried(self, last: AdjustedBar, until: date) -> list[AdjustedBar]:
+        if (until - last.session).days == 1:  # no session fits between, and nobody need be asked
+            return []
         missing = self._calendar.between(last.session, until)[1:-1]
         c = last.close
         return [

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from datetime import date
 from time import perf_counter
 
 import msgspec
@@ -46,7 +47,7 @@ _MODEL = STAGE_SECONDS.labels("model")
 _EXPLANATION = STAGE_SECONDS.labels("explanation")
 _SENTIMENT = STAGE_SECONDS.labels("sentiment")
 KINDS = (
-    "sample_data_ends",
+    *("sample_data_ends", "clock_stands_at", "made_late"),
     "online_store_away",
     "features_computed_on_request",
     "features_expired",
@@ -105,25 +106,29 @@ class PredictionService:
         CATALOGUE_FAULTS.set(len(self.catalogue.faults))
 
     async def answer(
-        self, request: PredictionRequest, prediction_id: str | None = None
+        self,
+        request: PredictionRequest,
+        prediction_id: str | None = None,
+        session: date | None = None,
     ) -> Prediction:
         """Predict; the prediction is on disk when it is returned.
 
         `prediction_id` names the prediction of a request that was given its id when it was asked.
+        With `session`, only what was known after the close of that session is read.
 
         Raises
         ------
         UnknownName
             If the symbol is not known here.
         MissingRecord
-            If no release answers for it at this horizon.
+            If no release answers for it at this horizon, or it has no bar of `session`.
         InsufficientHistory
             If the symbol is still warming up.
         Overloaded, Unavailable
             If the log cannot take it, or not in time.
         """
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
-        vector, missing = await self._vectors.newest(request.symbol, self.catalogue)
+        vector, missing = await self._vectors.find(request.symbol, session, self.catalogue)
         begun = perf_counter()
         numbers = forecast(served, vector, self._view)
         _MODEL.observe(perf_counter() - begun)

@@ -1,11 +1,14 @@
 """Where the newest features of a symbol come from, and how old they are."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import date, datetime
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from bellwether.core.errors import MissingRecord, Unavailable
 from bellwether.core.ports import Ports
@@ -27,6 +30,14 @@ class Vectors:
         self._ports = ports
         self._view = view
         self._ages: tuple[datetime | None, date | None] = (None, None)
+
+    def find(
+        self, symbol: str, session: date | None, catalogue: Catalogue
+    ) -> Coroutine[Any, Any, tuple[FeatureVector, tuple[str, ...]]]:
+        """Look for the vector of `session`, or for the newest where it is None."""
+        if session is None:
+            return self.newest(symbol, catalogue)
+        return self.of_session(symbol, session, catalogue)
 
     async def newest(
         self, symbol: str, catalogue: Catalogue
@@ -61,6 +72,32 @@ class Vectors:
             missing = (*missing, "features_computed_on_request")
         _FEATURES.observe(perf_counter() - begun)
         return found, missing
+
+    async def of_session(
+        self, symbol: str, session: date, catalogue: Catalogue
+    ) -> tuple[FeatureVector, tuple[str, ...]]:
+        """Return the vector of one session, as it was known when that session had closed.
+
+        Raises
+        ------
+        MissingRecord
+            If the symbol has no features of that session.
+        """
+        found, missing = await self.newest(symbol, catalogue)
+        if found.session > session and catalogue.watermark is not None:
+            kept = await asyncio.to_thread(self._kept, symbol, session, catalogue.watermark)
+            found = kept or found
+        if found.session != session:
+            raise MissingRecord("bar", f"{symbol} of the session {session}", "bellwether ingest")
+        return found, missing
+
+    def _kept(self, symbol: str, session: date, watermark: datetime) -> FeatureVector | None:
+        """Read a past session's vector from the newest materialisation."""
+        view = self._view.version
+        rows = self._ports.features.history(symbol, view, watermark)
+        for row in rows.filter(pl.col("session") == session).iter_rows(named=True):
+            return FeatureVector(symbol, session, view, watermark, row["values"], row["last_close"])
+        return None
 
     def _computed(self, symbol: str) -> FeatureVector:
         """Compute the newest vector from the bars, and give it to the online store."""

@@ -131,7 +131,8 @@ class DeltaLake:
     def compact(self, now: datetime) -> CompactResult:
         """Rewrite small files as large ones and drop what killed writers left behind."""
         with self._tables.guard():
-            return tidy(self._tables, self._commits(), order.numbers_before(now - GRACE))
+            self._commits()  # a lake of an older layout is taken over first
+        return tidy(self._tables, order.numbers_before(now - GRACE))
 
     def _commits(self, *, create: bool = False) -> Commits:
         """Read the order; a lake of an older layout is taken over first."""

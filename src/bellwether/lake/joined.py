@@ -10,7 +10,6 @@ from bellwether.core.schemas import BARS
 from bellwether.lake.revise import NEUTRAL
 
 KEY = ["symbol", "session"]
-PAIR = ["symbol", "source"]
 SOURCES = ["symbol", "source", "adjustment", "ingested_at"]
 BY_KIND = {"split": "split_ratio", "dividend": "dividend_usd"}
 
@@ -38,13 +37,13 @@ def with_actions(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
         Schema BARS, by symbol, session, revision and source.
     """
     adjusted = bars.filter(pl.col("adjustment") != "none")
+    lent = actions.filter(pl.col("adjustment") == "none")
     if adjusted.height == 0:
-        return _ordered(_joined(bars, actions))
+        return _ordered(_joined(bars, lent))
     own = [
         _joined(mine, actions.filter(pl.col("source") == source))
         for (source,), mine in adjusted.group_by("source", maintain_order=True)
     ]
-    lent = actions.join(adjusted.select(PAIR).unique(), on=PAIR, how="anti")
     as_traded = _joined(bars.filter(pl.col("adjustment") == "none"), lent)
     return _ordered(pl.concat([as_traded, *own]))
 

@@ -7,6 +7,8 @@ import polars as pl
 from bellwether.core.schemas import UTC_TIME
 from bellwether.lake.tables import ACTED, ACTIONS, BARS, TOLD_BY, FactTable
 
+REPAIRED = "repaired"
+"""Basis of a revision that somebody else than the source made; the source repeats itself beside it."""
 NEUTRAL = {"split": 1.0, "dividend": 0.0}
 KINDS = {"split_ratio": "split", "dividend_usd": "dividend"}
 
@@ -33,16 +35,17 @@ def fresh(told: pl.DataFrame, known: pl.DataFrame, table: FactTable, now: dateti
     Returns
     -------
     DataFrame
-        `told` with `revision`; a revision is never known before the row that it corrects.
+        `told` with `revision`; a revision is never known before the row that it corrects. A source
+        that says again what it said before a repair has said nothing new.
     """
     first = told.with_columns(revision=pl.lit(0, dtype=pl.Int32))
     if known.height == 0:
         return first
-    was = {c: f"was_{c}" for c in (*table.told, "revision", "knowledge_time")}
-    before = newest(known, table).select(*table.keys, *was).rename(was)
-    joined = first.join(before, on=list(table.keys), how="left", maintain_order="left")
+    said = known.filter(pl.col("knowledge_basis") != REPAIRED)
+    joined = _beside(_beside(first, known, table, "was_"), said, table, "said_")
     new = pl.col("was_revision").is_null()
-    changed = pl.any_horizontal(*(pl.col(c).ne_missing(pl.col(was[c])) for c in table.told))
+    repaired = pl.col("knowledge_basis") == REPAIRED
+    changed = _differs(table, "was_") & (repaired | _differs(table, "said_"))
     stated = pl.col("knowledge_basis") == "stated"
     learned = pl.when(stated).then("knowledge_time").otherwise(pl.lit(now).cast(UTC_TIME))
     return (
@@ -52,7 +55,7 @@ def fresh(told: pl.DataFrame, known: pl.DataFrame, table: FactTable, now: dateti
             knowledge_time=pl.when(new)
             .then("knowledge_time")
             .otherwise(pl.max_horizontal(learned, "was_knowledge_time")),
-            knowledge_basis=pl.when(new | stated)
+            knowledge_basis=pl.when(new | stated | repaired)
             .then("knowledge_basis")
             .otherwise(pl.lit("revised")),
         )
@@ -60,11 +63,26 @@ def fresh(told: pl.DataFrame, known: pl.DataFrame, table: FactTable, now: dateti
     )
 
 
+def _beside(rows: pl.DataFrame, known: pl.DataFrame, table: FactTable, prefix: str) -> pl.DataFrame:
+    names = {c: prefix + c for c in (*table.told, "revision", "knowledge_time")}
+    before = newest(known, table).select(*table.keys, *names).rename(names)
+    return rows.join(before, on=list(table.keys), how="left", maintain_order="left")
+
+
+def _differs(table: FactTable, prefix: str) -> pl.Expr:
+    return pl.any_horizontal(*(pl.col(c).ne_missing(pl.col(prefix + c)) for c in table.told))
+
+
 def told_actions(bars: pl.DataFrame) -> pl.DataFrame:
     """Return the splits and dividends that bars (schema BARS_IN) tell, as actions."""
     parts = [
         bars.filter(pl.col(column) != NEUTRAL[kind]).select(
-            "symbol", "session", pl.lit(kind).alias("kind"), pl.col(column).alias("value"), *TOLD_BY
+            "symbol",
+            "session",
+            pl.lit(kind).alias("kind"),
+            pl.col(column).alias("value"),
+            "adjustment",
+            *TOLD_BY,
         )
         for column, kind in KINDS.items()
     ]
@@ -73,12 +91,13 @@ def told_actions(bars: pl.DataFrame) -> pl.DataFrame:
 
 def taken_back(bars: pl.DataFrame, told: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return neutral actions for those that the source of `bars` told before and tells no more."""
-    standing = newest(known, ACTIONS).filter(
+    said = known.filter(pl.col("knowledge_basis") != REPAIRED)
+    standing = newest(said, ACTIONS).filter(
         pl.col("value") != pl.col("kind").replace_strict(NEUTRAL, return_dtype=pl.Float64)
     )
     if standing.height == 0:
         return told.clear()
-    again = bars.select("symbol", "session", *TOLD_BY)
+    again = bars.select("symbol", "session", "adjustment", *TOLD_BY)
     gone = standing.select(*ACTIONS.keys).join(told, on=list(ACTIONS.keys), how="anti")
     back = gone.join(again, on=list(BARS.keys), how="inner", maintain_order="left")
     neutral = pl.col("kind").replace_strict(NEUTRAL, return_dtype=pl.Float64)

@@ -1,62 +1,85 @@
 """Keeping the tables small in files, without touching a row that anybody can read."""
 
-from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
 
 import polars as pl
-from deltalake import DeltaTable
 
+from bellwether.core.schemas import in_order
 from bellwether.core.types import CompactResult
-from bellwether.lake.commits import Commits
+from bellwether.lake import commits as order
 from bellwether.lake.rows import LAYOUT
-from bellwether.lake.tables import FACTS, PART, QUARANTINE
-from bellwether.links.delta import DeltaTables
+from bellwether.lake.tables import COMMITS, FACTS, PART, QUARANTINE, FactTable
+from bellwether.links.delta import ALONE, DeltaTables
 
-MANY_FILES = 4
-RETAIN_HOURS = 24
-
-
-def tidy(tables: DeltaTables, commits: Commits, before: int) -> CompactResult:
-    """Compact every table; drop rows of attempts older than the number `before` that have no commit."""
-    counting = set(commits.batches)
-    at_first = at_last = dropped = 0
-    for address in (*(t.address for t in FACTS), QUARANTINE):
-        table = tables.open(address)
-        if table is None:
-            continue
-        at_first += len(table.file_uris())
-        dropped += _drop_orphans(tables, table, counting, before)
-        table = tables.open(address) or table
-        first_key = next((t.keys[0] for t in FACTS if t.address == address), None)
-        _rewrite(table, first_key)
-        table = tables.open(address) or table
-        at_last += len(table.file_uris())
-        _vacuum(table)
-    if commits.table is not None:
-        _vacuum(commits.table)
-    return CompactResult(at_first, at_last, dropped)
+TABLES: Mapping[str, FactTable | None] = {**{t.address: t for t in FACTS}, QUARANTINE: None}
 
 
-def _drop_orphans(tables: DeltaTables, table: DeltaTable, counting: set[int], before: int) -> int:
-    there = tables.scan(table, {}).select("batch").unique().collect()["batch"].to_list()
-    orphans = sorted(b for b in there if b not in counting and b < before)
-    if not orphans:
+def tidy(tables: DeltaTables, before: int) -> CompactResult:
+    """Compact every table; drop rows of attempts older than the number `before` that have no commit.
+
+    Every step is one commit that is refused, and done again, where another came between, so it may
+    run beside writers and other compactions and be killed anywhere.
+    """
+    at_first = _files(tables)
+    dropped = _drop_orphans(tables, before)
+    for address, table in TABLES.items():
+        _merge(tables, address, table)
+        tables.settle(partial(tables.sweep, address))
+    tables.settle(partial(tables.sweep, COMMITS))
+    return CompactResult(at_first, _files(tables), dropped)
+
+
+def _files(tables: DeltaTables) -> int:
+    with tables.guard():
+        opened = [tables.open(address) for address in TABLES]
+        return sum(len(table.file_uris()) for table in opened if table is not None)
+
+
+def _merge(tables: DeltaTables, address: str, table: FactTable | None) -> None:
+    def arranged(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows if table is None else in_order(rows, table.order)
+
+    part = None if table is None else PART
+    while tables.settle(partial(tables.merge, address, part, arranged)):
+        pass
+
+
+def _drop_orphans(tables: DeltaTables, before: int) -> int:
+    """Drop rows that nobody will ever see.
+
+    Their attempts had begun when they were found, so none gets its commit past the fence, however
+    long it slept; those that got it in just before are looked up behind the fence.
+    """
+    with tables.guard():
+        counting = set(order.read(tables).batches)
+        found = {address: _batches(tables, address) - counting for address in TABLES}
+    old = {a: {b for b in batches if b < before} for a, batches in found.items()}
+    if not any(old.values()):
         return 0
-    done: dict[str, Any] = table.delete(f"batch IN ({', '.join(map(str, orphans))})")
+    tables.settle(partial(tables.fence, COMMITS))
+    with tables.guard():
+        counting = set(order.read(tables).batches)
+    dropped = 0
+    for address, batches in old.items():
+        gone = sorted(batches - counting)
+        if gone:
+            dropped += tables.settle(partial(_deleted, tables, address, gone))
+    return dropped
+
+
+def _batches(tables: DeltaTables, address: str) -> set[int]:
+    rows = tables.scan(tables.open(address), {"batch": pl.Int64})
+    return set(rows.select("batch").unique().collect()["batch"])
+
+
+def _deleted(tables: DeltaTables, address: str, gone: list[int]) -> int:
+    table = tables.open(address)
+    if table is None:
+        return 0
+    done = table.delete(
+        f"batch IN ({', '.join(map(str, gone))})",
+        writer_properties=LAYOUT,
+        commit_properties=ALONE,
+    )
     return int(done["num_deleted_rows"] or 0)
-
-
-def _rewrite(table: DeltaTable, first_key: str | None) -> None:
-    if first_key is None:
-        table.optimize.compact(writer_properties=LAYOUT)
-        return
-    actions = pl.DataFrame(table.get_add_actions(flatten=True))
-    files = Counter(actions[f"partition.{PART}"].to_list())
-    for value in sorted(v for v, n in files.items() if n >= MANY_FILES):
-        table.optimize.z_order(
-            [first_key], partition_filters=[(PART, "=", str(value))], writer_properties=LAYOUT
-        )
-
-
-def _vacuum(table: DeltaTable) -> None:
-    table.vacuum(RETAIN_HOURS, dry_run=False, enforce_retention_duration=False)

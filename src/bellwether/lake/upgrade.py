@@ -84,9 +84,19 @@ def _acted(bars: pl.DataFrame) -> pl.DataFrame:
                 pl.int_range(pl.len()).over(key).cast(pl.Int32).alias("revision"),
                 pl.lit(kind).alias("kind"),
                 pl.col(column).alias("value"),
+                pl.lit("none").alias("adjustment"),
             )
         )
-        names = ("symbol", "session", "kind", "value", *TOLD_BY, "ingested_at", "revision")
+        names = (
+            "symbol",
+            "session",
+            "kind",
+            "value",
+            "adjustment",
+            *TOLD_BY,
+            "ingested_at",
+            "revision",
+        )
         parts.append(told.select(*names, part("session")))
     return pl.concat(parts)
 

@@ -1,8 +1,10 @@
 """Delta tables under one folder or address, read and written the same way wherever they lie."""
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -28,6 +30,13 @@ ALONE = CommitProperties(max_commit_retries=0)
 """Refuses a commit as soon as any other came after the version that it read."""
 RAISED = (DeltaError, OSError, BaseError, pl.exceptions.ComputeError)
 ROW_GROUP = 32_768
+WRITERS = 4
+MANY_FILES = 4
+SMALL_BYTES = 32 << 20
+MOST_BYTES = MANY_FILES * SMALL_BYTES
+RETAIN_HOURS = 24
+STALE_MS = 3_600_000
+"""Files of an append older than this are written anew: `sweep` might be about to delete them."""
 
 T = TypeVar("T")
 
@@ -114,9 +123,8 @@ class DeltaTables:
             looks like somebody else's.
         """
         there = self.open(name) or self.create(name, rows.clear(), [part] if part else [])
-        files: list[AddAction | RemoveAction] = [
-            self._file(name, frame, part, value) for value, frame in _parts(rows, part)
-        ]
+        begun = _millis()
+        files = self._files(name, rows, part)
         for _ in range(TRIES):
             try:
                 there.create_write_transaction(
@@ -131,9 +139,71 @@ class DeltaTables:
             there = self.open(name) or there
             if landed(there):
                 return
+            if _millis() - begun > STALE_MS:
+                break
         raise conflict
 
-    def _file(self, name: str, rows: pl.DataFrame, part: str | None, value: str) -> AddAction:
+    def merge(
+        self, name: str, part: str | None, arranged: Callable[[pl.DataFrame], pl.DataFrame]
+    ) -> int:
+        """Rewrite small files of a table as one, and return how many they were; 0 where all is well.
+
+        Belongs inside `settle`. Deltalake's own compactions do not notice each other: two at once
+        leave every row twice. This commit is refused where any other came since the table was read.
+
+        Parameters
+        ----------
+        name
+            The table.
+        part
+            The column whose values are the partitions, if any.
+        arranged
+            Puts the rows into the order in which they are to lie.
+        """
+        table = self.open(name)
+        value, files = ("", []) if table is None else _small(table, part)
+        if table is None or not files:
+            return 0
+        addresses = [f"{self.address(name)}/{path}" for path, _ in files]
+        options = self._scanning
+        rows = pl.concat([pl.scan_parquet(a, storage_options=options) for a in addresses]).collect()
+        new = self._file(name, arranged(rows), part, value, news=False)
+        values: dict[str, str | None] = {part: value} if part else {}
+        gone = [RemoveAction(path, False, _millis(), size, values) for path, size in files]
+        table.create_write_transaction(
+            [new, *gone], "append", table.schema(), commit_properties=ALONE
+        )
+        return len(files)
+
+    def fence(self, name: str) -> None:
+        """Let no commit succeed that was prepared on what the table is now. Belongs inside `settle`."""
+        table = self.open(name)
+        if table is not None:
+            table.create_write_transaction([], "append", table.schema(), commit_properties=ALONE)
+
+    def sweep(self, name: str) -> None:
+        """Delete files that no reader needs: not in the table for a day, or never. Inside `settle`.
+
+        A writer that had stalled with such a file in hand must not commit it afterwards: the fence
+        refuses what it prepared, and `write` does not bring up old files again.
+        """
+        table = self.open(name)
+        if table is None or not _swept(table, dry_run=True):
+            return
+        self.fence(name)
+        _swept(self.open(name) or table, dry_run=False)
+
+    def _files(
+        self, name: str, rows: pl.DataFrame, part: str | None
+    ) -> list[AddAction | RemoveAction]:
+        """Write the partitions side by side."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            made = pool.map(lambda p: self._file(name, p[1], part, p[0]), _parts(rows, part))
+            return list(made)
+
+    def _file(
+        self, name: str, rows: pl.DataFrame, part: str | None, value: str, *, news: bool = True
+    ) -> AddAction:
         data = io.BytesIO()
         rows.write_parquet(data, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
         folder = f"{part}={value}/" if part else ""
@@ -142,7 +212,7 @@ class DeltaTables:
         self._objects.put(f"{name}/{path}", data.getbuffer())
         values = {part: value} if part else {}
         told = json.dumps({"numRecords": rows.height})
-        return AddAction(path, data.tell(), values, key.int >> 80, data_change=True, stats=told)
+        return AddAction(path, data.tell(), values, key.int >> 80, data_change=news, stats=told)
 
     @cached_property
     def _objects(self) -> LocalStore | S3Store:
@@ -176,6 +246,34 @@ class DeltaTables:
         if table is None:
             return pl.LazyFrame(schema=dict(dtypes))
         return pl.scan_delta(table, storage_options=self._scanning)
+
+
+def _millis() -> int:
+    """Return the milliseconds since 1970, as keys have them."""
+    return uuid_utils.uuid7().int >> 80
+
+
+def _small(table: DeltaTable, part: str | None) -> tuple[str, list[tuple[str, int]]]:
+    """Return small files of one partition, with sizes, that are many enough to be made one."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for told in pl.DataFrame(table.get_add_actions(flatten=True)).iter_rows(named=True):
+        if told["size_bytes"] <= SMALL_BYTES:
+            value = str(told[f"partition.{part}"]) if part else ""
+            found.setdefault(value, []).append((told["path"], told["size_bytes"]))
+    for value, files in sorted(found.items()):
+        if len(files) >= MANY_FILES:
+            return value, _fitting(sorted(files, key=lambda file: file[1]))
+    return "", []
+
+
+def _fitting(files: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the first files that are no more together than may be read at once."""
+    sizes = itertools.accumulate(size for _, size in files)
+    return [file for file, size in zip(files, sizes, strict=True) if size <= MOST_BYTES]
+
+
+def _swept(table: DeltaTable, *, dry_run: bool) -> list[str]:
+    return table.vacuum(RETAIN_HOURS, dry_run=dry_run, enforce_retention_duration=False, full=True)
 
 
 def _parts(rows: pl.DataFrame, part: str | None) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -87,7 +87,7 @@ def build(
             continue
         series[symbol] = adjusted
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
-        labels = labels if members is None else members(labels)
+        labels = _decided(labels, adjusted, members)
         features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
         parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))
     if not parts:
@@ -102,6 +102,16 @@ def build(
             "training", max(s.height for s in series.values()), view.warm_up + 2
         )
     return _laid_out(rows, view, horizon, series, told)
+
+
+def _decided(
+    labels: pl.DataFrame,
+    series: pl.DataFrame,
+    members: Callable[[pl.DataFrame], pl.DataFrame] | None,
+) -> pl.DataFrame:
+    """Keep the sessions with a bar, for on a carried one nobody decides, and those of members."""
+    told = labels.filter(~series["carried"])
+    return told if members is None else members(told)
 
 
 def _laid_out(

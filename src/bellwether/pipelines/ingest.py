@@ -21,6 +21,7 @@ from bellwether.core.ports import (
 )
 from bellwether.core.types import AppendResult, Rejection, Remark
 from bellwether.pipelines import quality
+from bellwether.pipelines.asked import request_of
 from bellwether.pipelines.basis import unmixed
 from bellwether.quality.treatments import QUALITY_BAR
 from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
@@ -143,7 +144,8 @@ def run(config: IngestConfig, ports: Ports, progress: Progress = quiet) -> Inges
         facts=tuple(_described(f) for f in _told(batch) if f.height),
     )
     row = _row(report, started, ports.wall.now())
-    ports.ledger.record_ingestion(row)
+    asked = request_of(config.source, config.query)
+    ports.ledger.record_ingestion(replace(row, request=asked, content=batch.fingerprint))
     for outcome in ("added", "revised", "unchanged", "rejected"):
         INGESTED_ROWS.labels(outcome).inc(getattr(report, outcome))
     ports.clock.look()
@@ -174,9 +176,15 @@ def _written(batch: SourceBatch, ports: Ports) -> AppendResult:
         added=early + last.added,
         revised=last.revised - early,
         unchanged=last.unchanged,
-        watermark=last.watermark,
+        watermark=_mark(*before, last),
         rejected=sum(result.rejected for result in (*before, last)),
     )
+
+
+def _mark(*results: AppendResult) -> datetime:
+    """Return the mark of the last append that added something; else the newest that was there."""
+    wrote = [r.watermark for r in results if r.added or r.revised or r.rejected]
+    return wrote[-1] if wrote else results[-1].watermark
 
 
 def _news(batches: Sequence[LakeBatch], lake: Lake) -> list[LakeBatch]:

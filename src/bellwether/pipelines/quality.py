@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import permutations
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
@@ -89,10 +90,17 @@ def run(config: QualityConfig, ports: Ports, progress: Progress = quiet) -> Qual
         progress("Inspecting", done + 1, len(chunks))
     bars = pl.concat(told) if told else pl.DataFrame(schema=TOLD)
     if config.source is not None and bars.height == 0 and refused.height == 0:
-        raise MissingRecord("bar", f"source {config.source}", f"bellwether ingest {config.source}")
+        _nothing_from(config.source, ports)
     flags = pl.concat(found) if found else pl.DataFrame(schema=FOUND)
     report = judged(config, ports, bars, flags, refused)
     return replace(report, drawn=_drawn(report, config, ports)) if config.drawn else report
+
+
+def _nothing_from(source: str, ports: Ports) -> NoReturn:
+    if source in ports.sources:
+        raise MissingRecord("bar", f"source {source}", f"bellwether ingest {source}")
+    told = ports.lake.bars(every_source=True)["source"].unique().to_list()
+    raise UnknownName("source", source, sorted({*told, *ports.sources}))
 
 
 def demand(config: QualityConfig, ports: Ports, *, ignore: bool) -> QualityReport:
@@ -145,8 +153,6 @@ def _symbols(config: QualityConfig, ports: Ports, refused: pl.DataFrame) -> list
     known = sorted({*kept, *refused["symbol"].drop_nulls().to_list()})
     if not known and refused.height == 0:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
-    if config.source is not None and config.source not in ports.sources:
-        raise UnknownName("source", config.source, sorted(ports.sources))
     for symbol in config.symbols or ():
         if symbol not in known:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")

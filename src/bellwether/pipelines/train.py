@@ -19,7 +19,7 @@ from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
 from bellwether.features.generate import candidates
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import coverage, generated, mirror, quality
+from bellwether.pipelines import audit, coverage, generated, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
@@ -109,6 +109,8 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         If the lake is empty.
     InsufficientHistory
         If even all symbols together are too short for one fold.
+    LeakFound
+        If the view has no green leak audit at this state of the lake.
     QualityTooLow
         If too many sessions are faulty, unless that is to be ignored.
     """
@@ -121,6 +123,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         TRAIN_RUNS.labels("reused").inc()
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
+    audited = audit.demand(symbols, config.horizon_sessions, ports, progress)
     started = ports.wall.now()
     name, members = config.universe, None
     if name is not None:
@@ -134,6 +137,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         )
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
+    outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
     finished = ports.wall.now()
     run_id = str(uuid_utils.uuid7())
     row = RunRow(

@@ -43,7 +43,7 @@ def _why(
 ) -> tuple[str, str, float] | None:
     """Say what is wrong with a dividend; `evidence` below 0 means prices that hold it already."""
     odd = abs(usual) > 0.75 * TEN
-    least = policy.dividend_evidence * (0.25 if odd else 1.0)
+    least = policy.dividend_evidence * (0.7 if odd else 1.0)
     total = evidence < 0
     undropped = evidence > least
     if undropped and (share > policy.dividend_yield or odd):

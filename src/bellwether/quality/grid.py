@@ -54,7 +54,7 @@ def coarse_stretches(
     own = _own_tick(panel, tick)
     coarser = np.zeros(panel.rows)
     prices = panel.prices()
-    moving = panel.moving_median((panel.high > panel.low).astype(np.float64), 21, 1) > 0
+    moving = panel.moving_least(np.where(panel.high > panel.low, 0.0, np.nan), 11) == 0
     for step in reversed(COARSE):
         on = _on(prices, step) & (step >= 4 * own) & moving
         coarser = np.where(on, step, coarser)

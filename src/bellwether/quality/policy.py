@@ -20,6 +20,8 @@ class QualityPolicy:
 
     gap_listed: int = 60
     """Missing sessions in a row up to which each is flagged; a longer gap is one flag."""
+    gap_usual: float = 0.03
+    """Share of sessions missing about a symbol's half year from which a hole is its nature: a note."""
     halt_sigma: float = 8.0
     """A move over a gap beyond this many sigma speaks for a trading halt, not a hole."""
 
@@ -35,8 +37,10 @@ class QualityPolicy:
     regime_rows: int = 21
     """Rows in a row with one and the same fault of a field from which it is a regime: one flag."""
 
-    repeat_chance: float = 1e-5
-    """Chance of a run of equal closes (or whole bars) below which it is stale, not a coincidence."""
+    repeat_chance: float = 2e-6
+    """Chance of a run of equal closes below which it is stale, not a coincidence."""
+    repeat_bar: float = 2e-5
+    """The same for whole bars of which at least three prices count as independent."""
     idle_rate: float = 0.01
     """Share of bars without trade in a symbol's quarter from which one more is its nature."""
 
@@ -46,7 +50,7 @@ class QualityPolicy:
     """The same for grids four to ten times coarser, such as nickels, which people like."""
     grid_noise: float = 0.05
     """Grid step in usual daily moves from which a stretch matters; below, it is a note."""
-    grid_sigma: float = 0.5
+    grid_sigma: float = 1.0
     """Grid step over price, in sigma, from which returns of adjusted prices are artefacts."""
     grid_least: int = 63
     """Least length in rows of a stretch of such artefacts."""
@@ -61,7 +65,7 @@ class QualityPolicy:
     """The same in sigma: both must be passed."""
     quiet_volume: float = 1.4
     """Log dollar volume over its usual value up to which a day is quiet: news trades more."""
-    split_volume: float = 0.85
+    split_volume: float = 0.6
     """The same for a split or a break: real falls of that size trade twice the dollars or more."""
     quiet_span: float = 3.5
     """High over low against its usual value up to which a day is quiet."""
@@ -94,6 +98,9 @@ class QualityPolicy:
     """Log of volume over what the symbol, the day and the move explain, to be looked at at all."""
     volume_sure: float = 3.3
     """The same where it needs no other evidence (quiet days of ten times the volume are real)."""
+    volume_rare: float = 2.6
+    """The same, above, where only the symbol's own history speaks for a slip; days of a tenth of
+    the volume are rare enough in truth that `volume_excess` does for them."""
     volume_tail: float = 0.6
     """The same over the symbol's own extremes (99.5 % of its days)."""
     volume_sigma: float = 4.5

@@ -122,8 +122,14 @@ def _paired(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
 
 def _around(x: pl.Expr) -> pl.Expr:
     """Return the median of `x` over two rows on each side, the row itself left out."""
-    sides = pl.concat_list(*(x.shift(k).over("symbol") for k in (-2, -1, 1, 2)))
-    return sides.list.drop_nulls().list.median()
+    return _middle(x, (-2, -1, 1, 2))
+
+
+def _middle(x: pl.Expr, rows: tuple[int, ...]) -> pl.Expr:
+    """Return the median of `x` over the `rows` before (after, if negative) in the same symbol."""
+    return (
+        pl.concat_list(*(x.shift(k).over("symbol") for k in rows)).list.drop_nulls().list.median()
+    )
 
 
 def _grain(name: str) -> pl.Expr:
@@ -169,6 +175,7 @@ def _moves(both: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         away=ratio - _around(ratio),
         step=ratio - ratio.shift(1).over("symbol"),
+        kept=_middle(ratio, (0, -1, -2)) - _middle(ratio, (1, 2, 3)),
         back=ratio.shift(-1).over("symbol") - ratio,
         off_a=(la - _around(la)).abs() + _copied("a"),
         off_b=(lb - _around(lb)).abs() + _copied("b"),
@@ -183,7 +190,9 @@ def _closes(both: pl.DataFrame, policy: QualityPolicy) -> pl.DataFrame:
     )
     far = [pl.col(c).abs() > least for c in ("away", "step", "back")]
     brief = pl.all_horizontal(far) & (pl.col("step").sign() != pl.col("back").sign())
-    lasting = pl.col("step").abs() > policy.disagree_step
+    lasting = (pl.col("step").abs() > policy.disagree_step) & (
+        pl.col("kept").abs() > 0.5 * pl.col("step").abs()
+    )
     rows = _moves(both).with_columns(brief=brief.fill_null(value=False))
     rows = rows.filter(pl.col("brief") | lasting.fill_null(value=False)).with_columns(
         x=pl.when("brief").then("off_a").otherwise("move_a"),

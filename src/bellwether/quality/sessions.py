@@ -5,8 +5,10 @@ import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.quality.found import SCHEMA
-from bellwether.quality.panel import Bools, Floats, Panel
+from bellwether.quality.panel import Bools, Floats, Ints, Panel
 from bellwether.quality.policy import QualityPolicy
+
+REACH = 125
 
 
 def missing_sessions(
@@ -33,6 +35,7 @@ def missing_sessions(
     if not len(rows):
         return pl.DataFrame(schema=SCHEMA)
     length = gap[rows]
+    usual = _usual(panel, gap)[rows] > policy.gap_usual
     listed = np.where((length <= policy.gap_listed) & ~breaks[rows], length, 1)
     owner = np.repeat(np.arange(len(rows)), listed)
     nth = np.arange(len(owner)) - np.repeat(np.cumsum(listed) - listed, listed)
@@ -46,6 +49,7 @@ def missing_sessions(
             "length": length[owner],
             "moved": moved[owner],
             "another": breaks[rows][owner],
+            "usual": usual[owner],
             "next": pl.Series(panel.session[rows[owner]].astype("datetime64[ms]")).cast(pl.Date),
         }
     )
@@ -60,11 +64,22 @@ def missing_sessions(
     )
 
 
+def _usual(panel: Panel, gap: Ints) -> Floats:
+    """Return the share of sessions missing about half a year around, the row's own gap left out."""
+    place = np.arange(panel.rows)
+    low, high = np.maximum(place - REACH, panel.first), np.minimum(place + REACH, panel.last)
+    short = np.where(gap < REACH, gap, 0)
+    sums = np.append(0, np.cumsum(short))
+    around = sums[high + 1] - sums[low] - short - short[low] * (low == panel.first)
+    share: Floats = np.maximum(around, 0) / (high - low + 1)
+    return share
+
+
 def _severity(policy: QualityPolicy) -> pl.Expr:
     long = pl.col("length") > policy.gap_listed
     halt = pl.col("moved") > policy.halt_sigma
     return (
-        pl.when("another")
+        pl.when(pl.col("another") | pl.col("usual"))
         .then(pl.lit("note"))
         .when(long | halt)
         .then(pl.lit("suspect"))

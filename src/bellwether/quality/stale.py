@@ -25,7 +25,7 @@ def stale_repeats(
     runs = {name: run_length(panel, mask) for name, mask in (("close", close), ("bar", bar))}
     moving = panel.high > panel.low
     unlikely = chance ** np.maximum(runs["close"], 1) < policy.repeat_chance
-    bars = chance ** np.maximum(3 * runs["bar"], 1) < policy.repeat_chance
+    bars = chance ** np.maximum(3 * runs["bar"], 1) < policy.repeat_bar
     odd = chance ** np.maximum(runs["close"], 1) < 0.05  # noqa: PLR2004
     rare = _share(panel, idle) < policy.idle_rate
     gone = idle & odd & (rare | (run_length(panel, idle) >= policy.reuse_gap))

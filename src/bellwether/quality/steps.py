@@ -174,7 +174,8 @@ def _partner(
         back = abs(steps.move[row] + steps.move[other]) < min(slack, 0.4 * abs(steps.move[row]))
         involved = bool(absent[row] or absent[other])
         simple = ratio_of(float(steps.move[row]), slack) is not None
-        untold = other - row > 1 and simple and steps.quiet[row] and steps.quiet[other]
+        far = min(abs(steps.move[i]) / steps.sigma[i] for i in (row, other)) > policy.note_sigma
+        untold = other - row > 1 and simple and far and steps.quiet[row] and steps.quiet[other]
         if back and (involved or untold):
             return int(other)
     return None

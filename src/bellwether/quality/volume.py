@@ -41,7 +41,9 @@ def volume_slips(panel: Panel, normal: Normal, policy: QualityPolicy) -> list[Fi
     excess = _excess(normal)
     size = np.abs(excess)
     mask = (size > policy.volume_excess) & (size > policy.volume_sigma * scatter)
-    backed = _round(panel, excess) | (size > _tail(panel, size) + policy.volume_tail)
+    rare = np.where(excess > 0, policy.volume_rare, policy.volume_excess)
+    own = size > np.maximum(_tail(panel, size) + policy.volume_tail, rare)
+    backed = _round(panel, excess) | own
     mask &= backed | (size > np.maximum(policy.volume_sure, 1.5 * policy.volume_sigma * scatter))
     stretch = _stretches(panel, scatter, policy)
     mask |= stretch != 0

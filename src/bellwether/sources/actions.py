@@ -10,6 +10,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_DECIMALS = 12
 SINGLE = 2.0**-24
+SINGLE_STEPS = 8  # vendors round on the way too; no dividend is a millionth of a price
 NOISE_FLOOR = 1e-9
 SPLIT_TOLERANCE = 1e-6
 LEAST_SPLIT, MOST_REVERSE = 1.2, 0.84
@@ -79,7 +80,7 @@ def _noise(prices: Floats, exact: int) -> Floats:
             half: Floats = 1.5 * unit * (1 / prices[1:] + 1 / prices[:-1])
             return half
     single = np.array_equal(prices.astype(np.float32), prices)
-    return np.full(len(prices) - 1, 3 * SINGLE if single else 0.0)
+    return np.full(len(prices) - 1, SINGLE_STEPS * SINGLE if single else 0.0)
 
 
 def _split(factor: float) -> float | None:

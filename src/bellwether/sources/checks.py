@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
-from bellwether.core.schemas import BARS_IN, UTC_TIME, check, in_order, rising
+from bellwether.core.schemas import UTC_TIME, in_order, rising
 from bellwether.core.types import Adjustment, Rejection, Remark
 from bellwether.sources.contradictions import contradictions
 
@@ -17,7 +17,7 @@ PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "split_ratio", "dividend_usd")
 KEY = ["symbol", "session"]
 FOUND = {"order": pl.Int64, "found": pl.String}
-SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=]{0,15}$"
+SYMBOL = r"^[A-Z0-9][A-Z0-9.\-^=_]{0,15}$"
 MOST_USD, MOST_SHARES, MOST_SPLIT = 1e8, 1e15, 1000.0
 MOST_DIVIDEND = 10.0  # of the close on the ex-date, where no close before is at hand
 SLACK = 1e-9
@@ -83,12 +83,16 @@ def accept(
     """
     positions = calendar.positions(_days(rows["session"]))
     closes = calendar.closes[np.maximum(positions, 0)].astype("datetime64[us]")
-    rows = rows.with_columns(closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME))
+    rows = rows.with_columns(
+        closed=pl.Series(closes).dt.replace_time_zone("UTC").cast(UTC_TIME),
+        position=pl.Series(positions),
+    )
     rows = _judged(rows, _broken(rows, known_until))
     rows = _judged(rows, _repeated(rows))
     if adjusted != Adjustment.TOTAL:
         rows = _judged(rows, _eaten(rows, adjusted))
-    good = in_order(rows.filter(pl.col("why").is_null()), KEY)
+    fine = rows["why"].null_count() == rows.height
+    good = in_order(rows if fine else rows.filter(pl.col("why").is_null()), KEY)
     rejected = rows.filter(pl.col("why").is_not_null()).sort("order")
     bars = good.select(
         "symbol",
@@ -101,12 +105,12 @@ def accept(
         knowledge_basis=pl.lit("session_close"),
     )
     return Checked(
-        check(bars, BARS_IN),
+        bars,
         tuple(_rejection(row, source) for row in rejected.iter_rows(named=True)),
         (
             *_swapped(rows),
             *contradictions(good, adjusted),
-            *_gaps(good, calendar),
+            *_gaps(good),
             *_jumps(good),
         ),
     )
@@ -184,7 +188,8 @@ def _eaten(rows: pl.DataFrame, adjusted: str) -> pl.DataFrame:
 
 def _rejection(row: Mapping[str, object], source: str) -> Rejection:
     reason = str(row["why"])
-    row = {"told": None, **row}
+    date = row["told_date"]
+    row = {"told": None, **row, "told_date": None if date is None else str(date)}
     record = {k: row[k] for k in ("symbol", "told_date", *NUMBERS, "told")}
     text = json.dumps(record, default=str, sort_keys=True)
     return Rejection(source, str(row["location"]), reason, WORDS[reason].format(**row), text)
@@ -201,22 +206,26 @@ def _swapped(rows: pl.DataFrame) -> list[Remark]:
     return [Remark(place, "columns_look_swapped", why)]
 
 
-def _gaps(good: pl.DataFrame, calendar: SessionCalendar) -> list[Remark]:
-    found = []
-    for (symbol,), bars in good.group_by("symbol", maintain_order=True):
-        at = calendar.positions(_days(bars["session"]))
-        for i in np.flatnonzero(np.diff(at) > 1):
-            lost = int(at[i + 1] - at[i] - 1)
-            a, b = bars["session"][int(i)], bars["session"][int(i) + 1]
-            why = f"{symbol}: {lost} session{'s' * (lost > 1)} missing between {a} and {b}"
-            found.append(Remark(str(bars["location"][int(i) + 1]), "gap", why))
-    return found
+def _gaps(good: pl.DataFrame) -> list[Remark]:
+    same = pl.col("symbol") == pl.col("symbol").shift(1)
+    lost, before = pl.col("position").diff() - 1, pl.col("session").shift(1)
+    found = good.with_columns(lost=lost, before=before).filter(same & (pl.col("lost") > 0))
+    return [
+        Remark(
+            row["location"],
+            "gap",
+            f"{row['symbol']}: {row['lost']} session{'s' * (row['lost'] > 1)} missing between "
+            f"{row['before']} and {row['session']}",
+        )
+        for row in found.iter_rows(named=True)
+    ]
 
 
 def _jumps(good: pl.DataFrame) -> list[Remark]:
-    ratio = pl.col("close").shift(1).over("symbol") / (pl.col("close") * pl.col("split_ratio"))
+    same = pl.col("symbol") == pl.col("symbol").shift(1)
+    ratio = pl.col("close").shift(1) / (pl.col("close") * pl.col("split_ratio"))
     wild = good.with_columns(jump=ratio).filter(
-        (pl.col("jump").log().abs() > LEAST_JUMP) & (pl.col("split_ratio") == 1.0)
+        same & (pl.col("jump").log().abs() > LEAST_JUMP) & (pl.col("split_ratio") == 1.0)
     )
     found = []
     for row in wild.iter_rows(named=True):

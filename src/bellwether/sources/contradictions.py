@@ -36,6 +36,8 @@ def contradictions(good: pl.DataFrame, adjusted: str) -> list[Remark]:
 
 def _splits(good: pl.DataFrame) -> pl.DataFrame:
     """Return the days of told splits with `size` and `step`, both logarithms, above 0 for 2:1."""
+    told = good.filter(pl.col("split_ratio") != 1.0)["symbol"].unique()
+    good = good.filter(pl.col("symbol").is_in(told.implode()))
     before = pl.col("close").shift(1).over("symbol")
     size = pl.col("split_ratio").log()
     days = good.with_columns(size=size, step=(before / pl.col("open")).log())

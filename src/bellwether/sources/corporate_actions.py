@@ -25,6 +25,7 @@ from bellwether.sources.facts import (
     told_why,
     with_repeats,
 )
+from bellwether.sources.fingerprint import Fingerprint
 from bellwether.sources.shape import asked_for, named
 from bellwether.sources.tables import tables
 
@@ -75,7 +76,8 @@ class ActionsSource:
     def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
         """Read the file or folder at `query.path`; what is not known by `known_until` is rejected."""
         calendar = session_calendar()
-        found = list(tables(query))
+        read = Fingerprint()
+        found = list(tables(query, read))
         parts, start = [], 0
         for path, table in found:
             facts = _facts(table, path.name, query, calendar)
@@ -91,6 +93,7 @@ class ActionsSource:
             "session",
             "kind",
             "value",
+            pl.lit("none").alias("adjustment"),
             source=pl.lit(self.name),
             event_time="opened",
             knowledge_time="known",
@@ -98,7 +101,7 @@ class ActionsSource:
         )
         lost = refused(rows, self.name, WORDS, Rows([table for _, table in found]))
         batch = LakeBatch(actions=check(frame, ACTIONS_IN))
-        return SourceBatch(no_bars(), lost, _odd(good), start, (batch,))
+        return SourceBatch(no_bars(), lost, _odd(good), start, (batch,), read.value)
 
 
 def _facts(

@@ -91,6 +91,11 @@ def _labels(days: pl.Series, calendar: SessionCalendar) -> pl.DataFrame:
     """Judge what is dates already."""
     known = days.to_numpy().astype("datetime64[D]")
     inside = calendar.positions(np.where(np.isnat(known), np.datetime64("1900-01-01"), known)) >= 0
+    if inside.all():
+        no = pl.lit(None, dtype=pl.String)
+        return pl.DataFrame({"session": days, "meant": days}).select(
+            "session", no.alias("why"), "meant"
+        )
     day, trades = pl.col("day"), pl.col("inside")
     why = (
         pl.when(day.is_null())

@@ -16,6 +16,7 @@ from bellwether.sources.changes import Change, changed, changes_of
 from bellwether.sources.checks import SYMBOL
 from bellwether.sources.dates import sessions
 from bellwether.sources.facts import Rows, columns_of, no_bars, same_layout, text, told_why
+from bellwether.sources.fingerprint import Fingerprint
 from bellwether.sources.shape import named
 from bellwether.sources.snapshots import seen
 from bellwether.sources.spell_files import KNOWN_AS as SPELLS_AS
@@ -44,7 +45,8 @@ class UniverseSource:
         if query.name is not None and not re.match(NAME, query.name):
             raise InvalidRequest("--name", f"{query.name!r} is not made of a-z, 0-9, '.', '_', '-'")
         days = Days(session_calendar())
-        found = list(tables(query))
+        read = Fingerprint()
+        found = list(tables(query, read))
         refusals = Refusals(Rows([table for _, table in found]))
         remarks: list[Remark] = []
         spells: list[Spell] = []
@@ -69,7 +71,8 @@ class UniverseSource:
             spells += seen(rows, before, days, known_until, refusals)
         spells = _merged(spells, changed(_merged(base, spells), changes, days, refusals))
         kept = [s for s in spells if query.symbols is None or s.symbol in query.symbols]
-        return SourceBatch(no_bars(), refusals.all(), tuple(remarks), start, batches(kept, days))
+        told = batches(kept, days)
+        return SourceBatch(no_bars(), refusals.all(), tuple(remarks), start, told, read.value)
 
 
 def _named(table: pl.DataFrame, place: str, query: SourceQuery) -> dict[str, str]:

@@ -22,6 +22,7 @@ from bellwether.sources.facts import (
     told_why,
     with_repeats,
 )
+from bellwether.sources.fingerprint import Fingerprint
 from bellwether.sources.shape import named
 from bellwether.sources.tables import tables
 
@@ -59,7 +60,8 @@ class QuotesSource:
 
     def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
         """Read the file or folder at `query.path`; a quote after `known_until` is rejected."""
-        found = list(tables(query))
+        read = Fingerprint()
+        found = list(tables(query, read))
         parts = [_shaped(table, path.name, query) for path, table in found]
         rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
         rows = _asked_for(rows.with_columns(row="order"), query)
@@ -78,7 +80,7 @@ class QuotesSource:
         lost = refused(rows, self.name, WORDS, Rows([table for _, table in found]))
         batch = LakeBatch(quotes=check(frame, QUOTES_IN))
         notes = _out_of_hours(good, session_calendar())
-        return SourceBatch(no_bars(), lost, notes, rows.height, (batch,))
+        return SourceBatch(no_bars(), lost, notes, rows.height, (batch,), read.value)
 
 
 def _shaped(table: pl.DataFrame, place: str, query: SourceQuery) -> pl.DataFrame:

@@ -82,31 +82,47 @@ def shaped(
     names = named([c for c in table.columns if c not in meta], place, mapping)
     parsed = sessions(table[names["date"]], zone, calendar)
     values = {ours: number(table[names[ours]]) for ours in (*NUMBERS, "adj_close") if ours in names}
-    who = table[names["symbol"]] if "symbol" in names else pl.Series([symbol] * table.height)
-    blank = pl.Series([None] * table.height, dtype=pl.Float64)
-    lost = table["why"] if "why" in table.columns else blank.cast(pl.String)
+    who = table[names["symbol"]] if "symbol" in names else _all(symbol, table.height)
+    blank = _all(None, table.height).cast(pl.Float64)
+    lost, told = table["why"] if "why" in table.columns else None, table[names["date"]]
     rows = pl.DataFrame(
         {
-            "symbol": who.cast(pl.String).str.strip_chars().str.to_uppercase(),
+            "symbol": _tickers(who),
             "session": parsed["session"],
             **{c: values.get(c, blank) for c in NUMBERS},
             "adj_close": values.get("adj_close", blank),
             "told_number": _told_number(table, names, values),
-            "why": lost.zip_with(lost.is_not_null(), parsed["why"]),
-            "told_date": table[names["date"]].cast(pl.String),
+            "why": parsed["why"]
+            if lost is None
+            else lost.zip_with(lost.is_not_null(), parsed["why"]),
+            "told_date": told if told.dtype == pl.Date else told.cast(pl.String),
             "meant": parsed["meant"],
             "location": table["location"],
             "order": np.arange(table.height),
         }
     )
-    told = "split_ratio" in names or "dividend_usd" in names
+    acted = "split_ratio" in names or "dividend_usd" in names
     happened = pl.when(pl.col("split_ratio") != 0).then("split_ratio")
     rows = rows.with_columns(
         split_ratio=happened.fill_null(1.0), dividend_usd=pl.col("dividend_usd").fill_null(0.0)
     )
-    if told or "adj_close" not in names or adjusted == Adjustment.TOTAL:
+    if acted or "adj_close" not in names or adjusted == Adjustment.TOTAL:
         return rows
     return _acted(rows, splits=adjusted == Adjustment.NONE)
+
+
+def _all(value: str | None, n: int) -> pl.Series:
+    return pl.Series([value], dtype=pl.String).new_from_index(0, n)
+
+
+def _tickers(who: pl.Series) -> pl.Series:
+    """Return symbols as they are written on tickers; most files write them so."""
+    names = who.cast(pl.String)
+    written = names.unique()
+    meant = written.str.strip_chars().str.to_uppercase()
+    if (written == meant).all():
+        return names
+    return names.str.strip_chars().str.to_uppercase()
 
 
 def _told_number(

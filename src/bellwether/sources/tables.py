@@ -14,16 +14,17 @@ import polars as pl
 
 from bellwether.core.errors import InvalidRequest, UnreadableFile
 from bellwether.core.ports import SourceQuery
+from bellwether.sources.fingerprint import Fingerprint
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 META = ("location", "why")
 
 
-def tables(query: SourceQuery) -> Iterator[tuple[Path, pl.DataFrame]]:
+def tables(query: SourceQuery, read: Fingerprint) -> Iterator[tuple[Path, pl.DataFrame]]:
     """Read the file or every file of the folder at `query.path`.
 
     A table has the file's columns, `location` and, if it was text, `why` (`malformed_row` where a
-    row has another number of fields than the header, else null).
+    row has another number of fields than the header, else null). The bytes are taken into account in `read`.
 
     Raises
     ------
@@ -36,13 +37,18 @@ def tables(query: SourceQuery) -> Iterator[tuple[Path, pl.DataFrame]]:
         raise InvalidRequest("--path", "say which file or folder to read")
     _check_zone(query.zone)
     for path in _found(Path(query.path)):
-        yield path, _parquet(path) if path.suffix == ".parquet" else _csv(path)
+        content = _bytes(path)
+        read.add(path.name, content)
+        parquet = path.suffix == ".parquet"
+        yield path, _parquet(path, content) if parquet else _csv(path, content)
 
 
 def quoted(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     """Keep the words of rows that could not be parsed, for whoever has to find the fault."""
     unread = pl.col("why").is_not_null() | ~pl.col("told_number")
     lost = rows.select(unread).to_series()
+    if not lost.any():
+        return rows.with_columns(told=pl.lit(None, dtype=pl.String))
     words = table.drop("location", "why", strict=False).filter(lost)
     text = pl.struct(pl.all().cast(pl.String, strict=False)).struct.json_encode()
     told = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
@@ -71,9 +77,16 @@ def _found(path: Path) -> list[Path]:
     return [path]
 
 
-def _parquet(path: Path) -> pl.DataFrame:
+def _bytes(path: Path) -> bytes:
     try:
-        table = pl.read_parquet(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableFile(path.name, str(error)) from error
+
+
+def _parquet(path: Path, content: bytes) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableFile(path.name, f"no readable Parquet ({error})") from error
     if table.height == 0:
@@ -84,10 +97,13 @@ def _parquet(path: Path) -> pl.DataFrame:
     )
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    text = io.StringIO(_decoded(path), newline="")
-    reader = csv.reader(text)
+def _csv(path: Path, content: bytes) -> pl.DataFrame:
+    text = _decoded(path, content)
+    reader = csv.reader(io.StringIO(text, newline=""))
     header = _header(reader, path)
+    plain = _plain(text, header, path.name)
+    if plain is not None:
+        return plain
     width = len(header)
     cells: list[list[str]] = [[] for _ in header]
     places: list[str] = []
@@ -108,9 +124,37 @@ def _csv(path: Path) -> pl.DataFrame:
     )
 
 
-def _decoded(path: Path) -> str:
+def _plain(text: str, header: list[str], name: str) -> pl.DataFrame | None:
+    """Read at once what has neither quotes nor blank or ragged lines; None where it may have.
+
+    What is read is what the careful way reads, in a tenth of the time.
+    """
+    text = text.replace("\r\n", "\n")
+    rows = text.rstrip("\n").count("\n")
+    odd = '"' in text or "\r" in text or "\n\n" in text or text.startswith("\n")
+    if odd or not rows or text.count(",") != (rows + 1) * (len(header) - 1):
+        return None
     try:
-        content = path.read_bytes()
+        table = pl.read_csv(
+            io.BytesIO(text.encode()),
+            infer_schema=False,
+            empty_string_is_null=False,
+            quote_char=None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    blank = pl.all_horizontal(pl.all().str.strip_chars() == "")
+    short = pl.any_horizontal(pl.all().is_null())
+    if table.height != rows or table.select((blank | short).any()).item():
+        return None
+    table.columns = header
+    line = pl.int_range(2, pl.len() + 2)
+    why = pl.lit(None, dtype=pl.String)
+    return table.with_columns(location=pl.format(name + ":{}", line), why=why)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    try:
         if path.name.lower().endswith(".gz"):
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:

@@ -119,3 +119,29 @@ REPLAYED = Counter(
     "Stored predictions replayed, by outcome: equal, different.",
     ["outcome"],
 )
+JOBS_STARTED = Counter(
+    "bellwether_jobs_started_total",
+    "Runs of jobs that a process took up, those left by a crash included, by kind.",
+    ["kind"],
+)
+JOBS_FINISHED = Counter(
+    "bellwether_jobs_finished_total",
+    "Runs of jobs that ended, by kind and outcome: done, failed.",
+    ["kind", "outcome"],
+)
+JOB_STEP_SECONDS = Histogram(
+    "bellwether_job_step_seconds",
+    "Time of one attempt at a step of a job, by kind and step.",
+    ["kind", "step"],
+    buckets=MINUTES,
+)
+JOB_STEP_FAILURES = Counter(
+    "bellwether_job_step_failures_total",
+    "Attempts at a step of a job that failed, by kind and step.",
+    ["kind", "step"],
+)
+SESSIONS_BEHIND = Gauge(
+    "bellwether_schedule_sessions_behind",
+    "Sessions that are due and whose work has not ended.",
+    multiprocess_mode="livemax",
+)

@@ -1,0 +1,1 @@
+"""The leak audit: features and labels are held to what was known, and what differs is named."""
