@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from bellwether.bootstrap import bootstrap
 from bellwether.cli.main import app
 from bellwether.core.calendar import session_calendar
 from bellwether.core.errors import BrokenView, LeakFound, UnreadableFile
-from bellwether.core.ports import AuditRow, Ports, SourceQuery
+from bellwether.core.ports import AuditRow, LakeBatch, Ports, SourceQuery
+from bellwether.core.schemas import BARS_IN, UTC_TIME
 from bellwether.features.catalog import technical
 from bellwether.pipelines import audit as use
 from bellwether.pipelines import ingest, train, view_file
@@ -354,6 +355,25 @@ def test_training_asks_for_a_green_audit_once_and_refuses_without(tmp_path: Path
     with pytest.raises(LeakFound, match="IBM on 2010-01-04"):
         train.run(train.TrainConfig(model="historical_mean", against=(), each=False, seed=1), ports)
     assert ports.ledger.releases() == before
+    ports.log.close()
+
+
+def test_a_bar_that_was_corrected_late_does_not_keep_training_from_its_audit(
+    tmp_path: Path,
+) -> None:
+    ports = bootstrap(Settings(home=tmp_path)).ports
+    ingest.run(ingest.IngestConfig("sample", SourceQuery(symbols=("IBM",))), ports)
+    bars = ports.lake.bars(["IBM"])
+    told = bars.filter(pl.col("session") == bars["session"][3000]).select(list(BARS_IN.columns))
+    when = pl.lit(ports.clock.now() - timedelta(days=9)).cast(UTC_TIME)
+    corrected = told.with_columns(
+        pl.col("high") * 1.001, knowledge_time=when, knowledge_basis=pl.lit("stated")
+    )
+    assert ports.lake.append(LakeBatch(bars=corrected), ports.wall.now()).revised == 1
+
+    report = train.run(train.TrainConfig(model="historical_mean", against=(), each=False), ports)
+
+    assert report.outcome["releases"]
     ports.log.close()
 
 

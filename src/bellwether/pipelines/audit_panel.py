@@ -42,7 +42,10 @@ def of_lake(asked: tuple[str, ...] | None, seed: int, ports: Ports, most: int) -
         if symbol not in known:
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
     symbols = list(asked) if asked else drawn(known, seed, most)
-    bars = as_of(ports.lake.bars(symbols), ports.clock.now(), BAR_KEYS)
+    revisions = ports.lake.bars(symbols)
+    # a corrected bar was decided on when it was first known, as the training set has it
+    since = revisions.group_by(BAR_KEYS).agg(pl.col("knowledge_time").min())
+    bars = as_of(revisions, ports.clock.now(), BAR_KEYS).update(since, on=list(BAR_KEYS))
     universe = ports.lake.universe()
     return _bars(bars, universe, "the lake", ports.lake.watermark())
 
