@@ -17,7 +17,7 @@ from bellwether.core.ports import FeatureBuild, LakeBatch, SourceQuery
 from bellwether.features import describe
 from bellwether.features.sketch import from_arrays
 from bellwether.features.views import views
-from bellwether.pipelines import build, diff, ingest, materialize
+from bellwether.pipelines import build, diff, ingest, materialize, train
 from bellwether.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +96,28 @@ def test_formulas_of_two_versions_are_compared(wired: Wired) -> None:
         diff.run(ports, ["calendar"], old.watermark - timedelta(days=1), None)
     with pytest.raises(InvalidRequest):
         diff.run(ports, ["a", "b", "c"], None, None)
+
+
+def test_generated_features_are_tried_inside_folds(wired: Wired) -> None:
+    config = train.TrainConfig(
+        symbols=("IBM",), model="linear", against=(), each=False, test_sessions=1500, generate=25
+    )
+
+    report = train.run(config, wired.ports)
+
+    told = report.outcome["generated"]
+    assert told["candidates"] == 25
+    assert set(told["table"]) == {"without", "with"}
+    assert told["table"]["without"]["n"] == report.outcome["rows"]
+    assert all(len(names) <= 10 for names in told["chosen"])
+    assert told["reading"] in report.lines()
+    release = wired.ports.releases.load(next(iter(report.outcome["releases"].values())))
+    assert "sketch.npz" in release.files
+    shares = release.manifest["importance"]
+    assert isinstance(shares, dict)
+    assert abs(sum(shares.values()) - 1) < 1e-3
+    with pytest.raises(InvalidRequest, match="generate"):
+        train.run(train.TrainConfig(generate=0), wired.ports)
 
 
 def test_sectors_come_from_a_file(wired: Wired, tmp_path: Path) -> None:
