@@ -98,7 +98,9 @@ def test_formulas_of_two_versions_are_compared(wired: Wired) -> None:
         diff.run(ports, ["a", "b", "c"], None, None)
 
 
-def test_generated_features_are_tried_inside_folds(wired: Wired) -> None:
+def test_generated_features_are_tried_inside_folds(tmp_path: Path) -> None:
+    wired = bootstrap(Settings(home=tmp_path / "home"))
+    ingest.run(ingest.IngestConfig("sample", SourceQuery(symbols=("IBM",))), wired.ports)
     config = train.TrainConfig(
         symbols=("IBM",), model="linear", against=(), each=False, test_sessions=1500, generate=25
     )
