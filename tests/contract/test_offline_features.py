@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from tests.object_servers import S3
 
+from bellwether.core.ports import FeatureBuild
 from bellwether.featurestore.offline import DeltaFeatureStore
 
 EARLY = datetime(2024, 1, 10, 22, 0, 0, 1, tzinfo=UTC)
@@ -128,3 +129,14 @@ def test_two_processes_that_materialise_the_same_keep_it_once(place: Place) -> N
         .height
         == 5000
     )
+
+
+def test_what_is_known_of_a_build_is_kept_once(store: DeltaFeatureStore) -> None:
+    first = FeatureBuild(VIEW, EARLY, {"ret": "close"}, b"\x00sketch")
+
+    assert store.builds() == []
+    store.note(first)
+    store.note(FeatureBuild(VIEW, EARLY, {"ret": "other"}, b""))
+    store.note(FeatureBuild(VIEW, LATE, {"ret": "close"}, b""))
+
+    assert store.builds() == [first, FeatureBuild(VIEW, LATE, {"ret": "close"}, b"")]

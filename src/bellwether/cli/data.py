@@ -1,4 +1,4 @@
-"""Commands around data: ingest, features."""
+"""The command that brings data in."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from bellwether.pipelines.ingest import IngestReport
 
 app = typer.Typer()
-features = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Source = Annotated[
@@ -92,93 +91,3 @@ def _mapped(pairs: list[str] | None) -> dict[str, str] | None:
         if "=" not in pair:
             raise InvalidRequest("--map", f"{pair!r} is not of the form ours=theirs")
     return {ours.strip(): theirs.strip() for ours, theirs in (p.split("=", 1) for p in pairs)}
-
-
-@features.command("list")
-def features_list(as_json: Json = False) -> None:
-    """List the features with meaning and unit.
-
-    Example: bellwether features list
-    """
-    with edge(as_json=as_json):
-        from bellwether.features.catalog import technical
-
-        view = technical()
-        if as_json:
-            tell([_described(f) for f in view.features])
-            return
-        for f in view.features:
-            say(f"{f.name:<18} {f.group:<11} {f.unit:<9} {f.meaning}")
-        say(f"{len(view.features)} features, {view.version}")
-
-
-def _described(feature: "object") -> dict[str, object]:
-    from bellwether.features.catalog import Feature
-
-    if not isinstance(feature, Feature):
-        raise TypeError(type(feature))
-    return {
-        "name": feature.name,
-        "formula": str(feature.expression),
-        "meaning": feature.meaning,
-        "unit": feature.unit,
-        "group": feature.group,
-        "kind": feature.kind.value,
-        "warm_up_sessions": feature.warm_up,
-        "source": "TA-Lib on the forward-adjusted total-return series",
-    }
-
-
-@features.command("describe")
-def features_describe(name: str, as_json: Json = False) -> None:
-    """Print one feature's formula, unit and warm-up.
-
-    Example: bellwether features describe rsi_14
-    """
-    with edge(as_json=as_json):
-        from bellwether.core.errors import UnknownName
-        from bellwether.features.catalog import technical
-
-        found = {f.name: f for f in technical().features}
-        if name not in found:
-            raise UnknownName("feature", name, sorted(found))
-        row = _described(found[name])
-        if as_json:
-            tell(row)
-            return
-        for key, value in row.items():
-            say(f"{key:<17} {value}")
-
-
-@features.command("show")
-def features_show(symbol: str, as_json: Json = False) -> None:
-    """Print a symbol's newest features; levels are on today's raw scale.
-
-    Example: bellwether features show AAPL
-    """
-    with edge(as_json=as_json), ports() as wired:
-        from bellwether.pipelines import materialize
-
-        row = materialize.newest(symbol.upper(), wired.ports)
-        if as_json:
-            tell(row)
-            return
-        for key, value in row.items():
-            say(f"{key:<18} {value}")
-
-
-@features.command("materialize")
-def features_materialize(as_json: Json = False) -> None:
-    """Compute what is new in the lake and keep it for serving.
-
-    Example: bellwether features materialize
-    """
-    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
-        from bellwether.pipelines import materialize
-
-        report = materialize.run(wired.ports, progress)
-        if as_json:
-            tell(asdict(report))
-            return
-        for line in report.lines():
-            say(line)

@@ -18,6 +18,7 @@ from bellwether.cli import (
     requests,
     service,
 )
+from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.universe import universe
 
@@ -32,9 +33,9 @@ GROUPS = (data, quality, repair, model, lineage, service, requests, jobs)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)
-data.features.command("audit")(audit.audit)
+features.command("audit")(audit.audit)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
-app.add_typer(data.features, name="features", help="List, describe and build features.")
+app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")

@@ -29,6 +29,10 @@ Ignore = Annotated[
     bool,
     typer.Option("--ignore-quality", help="Train below the quality bar too; answers say so."),
 ]
+Generate = Annotated[
+    int | None,
+    typer.Option(help="Try so many generated features, chosen inside folds, beside the model."),
+]
 Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
@@ -47,6 +51,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     universe: Universe = None,
     ignore_quality: Ignore = False,
     winsorise: Winsorise = None,
+    generate: Generate = None,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
@@ -72,6 +77,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             ignore_quality=ignore_quality,
             winsorise=winsorise,
             universe=universe,
+            generate=generate,
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

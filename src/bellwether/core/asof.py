@@ -77,17 +77,28 @@ def join_as_of(
         `left` in its order with the columns of `right`; nulls where nothing was known.
     """
     keys = list(by)
-    ordered = right.sort([*keys, KNOWN, EVENT, REVISION])
+    slim = right.select(*keys, KNOWN, EVENT, REVISION).with_row_index(_AT)
+    ordered = slim.sort([*keys, KNOWN, EVENT, REVISION])
     newest_so_far = pl.col(EVENT).cum_max().over(keys) if keys else pl.col(EVENT).cum_max()
     facts = ordered.filter(newest_so_far <= pl.col(EVENT)).sort(KNOWN, maintain_order=True)
-    numbered = left.with_row_index("_row").sort(decision, maintain_order=True)
-    joined = numbered.join_asof(
-        facts,
-        left_on=decision,
-        right_on=KNOWN,
-        by=keys or None,
-        strategy="backward",
-        coalesce=False,
-        check_sortedness=False,
+    numbered = left.select(*keys, decision).with_row_index("_row")
+    found = (
+        numbered.sort(decision, maintain_order=True)
+        .join_asof(
+            facts.select(*keys, KNOWN, _AT),
+            left_on=decision,
+            right_on=KNOWN,
+            by=keys or None,
+            strategy="backward",
+            coalesce=False,
+            check_sortedness=False,
+        )
+        .sort("_row")[_AT]
     )
-    return joined.sort("_row").drop("_row")
+    # the wide payload is touched once, by row number, and never sorted
+    payload = right.drop(keys).select(pl.all().gather(found))
+    clashes = {c: f"{c}_right" for c in payload.columns if c in left.columns}
+    return left.hstack(payload.rename(clashes))
+
+
+_AT = "_at"

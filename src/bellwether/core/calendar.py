@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,15 @@ class SessionCalendar:
         self._first_day = int(numbers[0])
         self._by_day = np.full(int(numbers[-1]) - self._first_day + 1, -1, dtype=np.int64)
         self._by_day[numbers - self._first_day] = np.arange(len(numbers))
+
+    def follows(self, before: date, after: date) -> bool:
+        """Tell whether `after` is the very next session after `before`; False where either is none."""
+        return self._next.get(before) == after
+
+    @cached_property
+    def _next(self) -> dict[date, date]:
+        days = self.sessions.astype(object).tolist()
+        return dict(pairwise(days))
 
     def is_session(self, day: date) -> bool:
         """Tell whether the exchange traded on `day`."""

@@ -134,6 +134,15 @@ class QualityTooLow(DataError):
         )
 
 
+class StateMismatch(DataError):
+    """A rebuilt state that is not the one that was left."""
+
+    def __init__(self, what: str, why: str) -> None:
+        self.what = what
+        self.why = why
+        super().__init__(f"{what}: {why}. Rebuild it from all bars.")
+
+
 class LeakFound(DataError):
     """An audit that is not green, where a release is to be made; names the first cell."""
 

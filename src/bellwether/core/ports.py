@@ -188,6 +188,16 @@ class Lake(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureBuild:
+    """What is known of one build: its formulas by feature name, and a sketch of its values (.npz)."""
+
+    view: str
+    watermark: datetime
+    formulas: Mapping[str, str]
+    sketch: bytes
+
+
 class FeatureStore(Protocol):
     """What was materialised, kept. One row a symbol, session, view and watermark."""
 
@@ -206,6 +216,14 @@ class FeatureStore(Protocol):
 
     def history(self, symbol: str, view: str, watermark: datetime) -> pl.DataFrame:
         """Return one symbol's rows of one materialisation by session."""
+        ...
+
+    def note(self, build: FeatureBuild) -> None:
+        """Keep what is known of a build; the same (view, watermark) is kept once."""
+        ...
+
+    def builds(self) -> list[FeatureBuild]:
+        """List the builds that were noted, by view and watermark."""
         ...
 
 

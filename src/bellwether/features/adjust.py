@@ -7,16 +7,20 @@ it reproduces the adjusted closes that vendors ship, up to one constant. What th
 already when they arrive (`adjustment`) is not applied again.
 """
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import SchemaViolation
 from bellwether.core.schemas import SERIES, UTC_TIME
 from bellwether.core.types import MIXED, Adjustment, Bar
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 BAR_FIELDS = (
     *("open", "high", "low", "close", "volume"),
@@ -28,8 +32,7 @@ SERIES_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AdjustedBar:
+class AdjustedBar(NamedTuple):
     """One session of the total-return series; see the schema SERIES for units.
 
     `raw_close` is the close as it was told, and raw only where the adjustment is "none".
@@ -52,17 +55,18 @@ class ForwardAdjuster:
     """Adjusts the bars of one symbol in order, one at a time.
 
     A session without a bar is carried: open, high, low and close are the last close, the volume
-    is 0. Lags therefore count sessions, not rows, and no indicator meets a hole.
+    is 0. Lags therefore count sessions, not rows, and no indicator meets a hole. `last` is the
+    newest session, None before the first.
     """
 
     def __init__(self, calendar: SessionCalendar) -> None:
         self._calendar = calendar
-        self._last: AdjustedBar | None = None
+        self.last: AdjustedBar | None = None
 
     @property
     def adjustment(self) -> str:
         """What the bars brought along so far; "mixed" once they contradicted each other."""
-        return Adjustment.NONE.value if self._last is None else self._last.adjustment
+        return Adjustment.NONE.value if self.last is None else self.last.adjustment
 
     def push(self, bar: Bar) -> list[AdjustedBar]:
         """Return the adjusted bar, preceded by the carried sessions since the last one.
@@ -73,18 +77,16 @@ class ForwardAdjuster:
             If the bar is not later than the last one, or a dividend that is to be applied eats
             the whole price.
         """
-        last = self._last
+        last = self.last
         if last is None:
             out = [_adjust(bar, 1.0, 1.0, str(bar.adjustment))]
         else:
             if bar.session <= last.session:
                 raise SchemaViolation("bars", f"{bar.symbol} {bar.session} after {last.session}")
-            out = self._carried(last, bar.session)
-            adjustment = str(bar.adjustment) if bar.adjustment == last.adjustment else MIXED
-            split, step = _steps(bar, last.raw_close, adjustment)
-            factors = (last.price_factor * step, last.volume_factor / split)
-            out.append(_adjust(bar, *factors, adjustment))
-        self._last = out[-1]
+            next_one = self._calendar.follows(last.session, bar.session)
+            out = [] if next_one else self._carried(last, bar.session)
+            out.append(_next(bar, last))
+        self.last = out[-1]
         return out
 
     def _carried(self, last: AdjustedBar, until: date) -> list[AdjustedBar]:
@@ -110,6 +112,14 @@ class ForwardAdjuster:
         ]
 
 
+def _next(bar: Bar, last: AdjustedBar) -> AdjustedBar:
+    adjustment = str(bar.adjustment) if bar.adjustment == last.adjustment else MIXED
+    if bar.split_ratio == 1.0 and bar.dividend_usd == 0.0:
+        return _adjust(bar, last.price_factor, last.volume_factor, adjustment)
+    split, step = _steps(bar, last.raw_close, adjustment)
+    return _adjust(bar, last.price_factor * step, last.volume_factor / split, adjustment)
+
+
 def _steps(bar: Bar, before: float, adjustment: str) -> tuple[float, float]:
     """Return the split that is to be applied, and the factor of the price with the dividend."""
     split = bar.split_ratio if adjustment == Adjustment.NONE else 1.0
@@ -117,12 +127,13 @@ def _steps(bar: Bar, before: float, adjustment: str) -> tuple[float, float]:
         return split, 1.0
     base = before / split
     if bar.dividend_usd >= base:
-        why = (
-            f"{bar.symbol} {bar.session}: a dividend of {bar.dividend_usd} USD on a share worth "
-            f"{base} USD the session before"
-        )
-        raise SchemaViolation("bars", why)
+        place = f"{bar.symbol} {bar.session}"
+        raise SchemaViolation("bars", _absurd(place, bar.dividend_usd, base))
     return split, split * (base / (base - bar.dividend_usd))
+
+
+def _absurd(place: str, paid: float, base: float) -> str:
+    return f"{place}: a dividend of {paid} USD on a share worth {base} USD the session before"
 
 
 def _adjust(bar: Bar, price: float, volume: float, adjustment: str) -> AdjustedBar:
@@ -161,23 +172,93 @@ def adjust_forward(frame: pl.DataFrame, calendar: SessionCalendar) -> pl.DataFra
     Returns
     -------
     DataFrame
-        Schema SERIES, one row each session from the first bar to the last.
+        Schema SERIES, one row each session from the first bar to the last; equal to the bits of
+        what `ForwardAdjuster` gives.
+
+    Raises
+    ------
+    SchemaViolation
+        If the bars are out of order or of a day without a session, or a dividend that is to be
+        applied eats the whole price.
     """
-    adjuster = ForwardAdjuster(calendar)
-    rows = [row for bar in bars_in_order(frame) for row in adjuster.push(bar)]
-    data = {name: [getattr(row, name) for row in rows] for name in SERIES_FIELDS}
-    types = {"session": pl.Date, "adjustment": pl.String}
-    series = pl.DataFrame(data, schema_overrides=types)
-    positions = calendar.positions(series["session"].to_numpy())
-    closes = calendar.closes[positions].astype("datetime64[us]")
-    known = pl.Series("closes", closes).dt.replace_time_zone("UTC")
-    told = frame.select("session", told=pl.col("knowledge_time"))
-    return (
-        series.with_columns(symbol=pl.lit(frame["symbol"][0] if frame.height else ""), closed=known)
-        .join(told, on="session", how="left", maintain_order="left")
-        .with_columns(knowledge_time=pl.coalesce("told", "closed").cast(UTC_TIME))
-        .select(list(SERIES.columns))
+    at = _positions(frame, calendar)
+    told = _told(frame)
+    price, volume = _factors(frame, told)
+    # row i of the series is bar `of[i]`, or carries it on
+    span = np.arange(at[0], at[-1] + 1) if len(at) else np.empty(0, dtype=np.int64)
+    of = np.searchsorted(at, span, side="right") - 1
+    carried = at[of] != span
+    close = (frame["close"].to_numpy() * price)[of]
+    prices = {
+        c: np.where(carried, close, (frame[c].to_numpy() * price)[of])
+        for c in ("open", "high", "low")
+    }
+    shares = (frame["volume"].to_numpy() * volume)[of]
+    known = pl.Series("closes", calendar.closes[span].astype("datetime64[us]"))
+    bars = frame.select("symbol", raw_close="close", told=pl.col("knowledge_time"))
+    series = bars[of].with_columns(
+        pl.Series("session", calendar.sessions[span]),
+        *(pl.Series(c, x) for c, x in prices.items()),
+        pl.Series("close", close),
+        pl.Series("volume", np.where(carried, 0.0, shares)),
+        pl.Series("price_factor", price[of]),
+        pl.Series("volume_factor", volume[of]),
+        pl.Series("carried", carried),
+        pl.Series("adjustment", told[of], dtype=pl.String),
+        known.dt.replace_time_zone("UTC"),
     )
+    times = pl.when("carried").then("closes").otherwise(pl.coalesce("told", "closes"))
+    return series.with_columns(knowledge_time=times.cast(UTC_TIME)).select(list(SERIES.columns))
+
+
+def _positions(frame: pl.DataFrame, calendar: SessionCalendar) -> Integers:
+    """Return the place of each bar in the calendar, strictly rising."""
+    at = calendar.positions(frame["session"].to_numpy())
+    if (at < 0).any():
+        day = frame["session"][int(np.argmax(at < 0))]
+        raise SchemaViolation("bars", f"{frame['symbol'][0]} {day}: no session of {calendar.name}")
+    late = np.flatnonzero(np.diff(at) <= 0)
+    if late.size:
+        i = int(late[0])
+        days = frame["session"]
+        raise SchemaViolation("bars", f"{frame['symbol'][0]} {days[i + 1]} after {days[i]}")
+    return at
+
+
+def _told(frame: pl.DataFrame) -> npt.NDArray[np.object_]:
+    """Return the adjustment at each bar, "mixed" from the first contradiction on."""
+    if "adjustment" not in frame.columns:
+        return np.full(frame.height, Adjustment.NONE.value, dtype=object)
+    told = frame["adjustment"].to_numpy().astype(object)
+    other = np.flatnonzero(told != told[:1])
+    if other.size:
+        told[other[0] :] = MIXED
+    return told
+
+
+def _factors(frame: pl.DataFrame, told: npt.NDArray[np.object_]) -> tuple[Floats, Floats]:
+    """Return the factors of price and volume at each bar, as `ForwardAdjuster` multiplies them."""
+    n = frame.height
+    split, step = np.ones(n), np.ones(n)
+    if n > 1:
+        splits = told == Adjustment.NONE.value
+        split[splits] = frame["split_ratio"].to_numpy()[splits]
+        split[0] = 1.0
+        pays = splits | (told == Adjustment.SPLITS.value)
+        base = frame["close"].to_numpy()[:-1] / split[1:]
+        paid = np.where(pays, frame["dividend_usd"].to_numpy(), 0.0)[1:]
+        absurd = np.flatnonzero(paid >= base)
+        if absurd.size:
+            i = int(absurd[0])
+            place = f"{frame['symbol'][0]} {frame['session'][i + 1]}"
+            raise SchemaViolation("bars", _absurd(place, float(paid[i]), float(base[i])))
+        step[1:] = split[1:] * (base / (base - paid))
+    return np.multiply.accumulate(step), _shrunk(split)
+
+
+def _shrunk(split: Floats) -> Floats:
+    factors: Floats = np.divide.accumulate(np.concatenate([[1.0], split[1:]]))
+    return factors
 
 
 def raw_scale(series: pl.DataFrame) -> pl.DataFrame:

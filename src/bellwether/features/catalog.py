@@ -4,111 +4,28 @@ Model features are scale-free, so that a price of 1986 and one of today, or a sp
 to them. Levels are for people; they are divided back to the raw scale of the day when shown.
 """
 
-import hashlib
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import cache, cached_property
-from importlib.metadata import version
+from dataclasses import replace
+from functools import cache
 
-import numpy as np
+from bellwether.features.citations import INDICATORS
+from bellwether.features.expr import Column, Expr, ta
+from bellwether.features.feature import Feature, FeatureView, Kind
 
-from bellwether.features.expr import Column, Expr, lookback, ta
-from bellwether.features.needs import Need, read_by, refused
+__all__ = [
+    "CLOSE",
+    "HIGH",
+    "HLC",
+    "LOW",
+    "OPEN",
+    "VOLUME",
+    "Feature",
+    "FeatureView",
+    "Kind",
+    "technical",
+]
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = (Column(c) for c in ("open", "high", "low", "close", "volume"))
 HLC = (HIGH, LOW, CLOSE)
-
-
-class Kind(StrEnum):
-    """What a feature may be used for."""
-
-    MODEL = "model"
-    PRICE_LEVEL = "price_level"
-    VOLUME_LEVEL = "volume_level"
-
-
-LEVELS = {
-    Kind.MODEL: frozenset[Need](),
-    Kind.PRICE_LEVEL: frozenset({Need.PRICE_LEVEL}),
-    Kind.VOLUME_LEVEL: frozenset({Need.VOLUME_LEVEL}),
-}
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One named feature.
-
-    `unit` is "fraction" (0.01 is one percent), "score" (a bounded oscillator, centred on 0),
-    "ratio", "USD" or "shares". Known after the close of its session.
-    """
-
-    name: str
-    expression: Expr
-    group: str
-    unit: str
-    meaning: str
-    kind: Kind = Kind.MODEL
-
-    @property
-    def warm_up(self) -> int:
-        """Sessions before the first one with a value; NaN before that and nowhere else."""
-        return lookback(self.expression)
-
-    @property
-    def needs(self) -> frozenset[Need]:
-        """What it needs that bars which arrive adjusted may have lost."""
-        return read_by(self.expression) | LEVELS[self.kind]
-
-
-@dataclass(frozen=True)
-class FeatureView:
-    """A named set of features with one version: the hash of all that could change a number."""
-
-    name: str
-    features: tuple[Feature, ...]
-    ttl_sessions: int
-
-    @cached_property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the features, in the order in which vectors hold them."""
-        return tuple(f.name for f in self.features)
-
-    @cached_property
-    def model_columns(self) -> tuple[str, ...]:
-        """Names of the features that models read, in order."""
-        return tuple(f.name for f in self.features if f.kind is Kind.MODEL)
-
-    @cached_property
-    def model_positions(self) -> tuple[int, ...]:
-        """Positions of the model features inside a vector."""
-        return tuple(i for i, f in enumerate(self.features) if f.kind is Kind.MODEL)
-
-    @cached_property
-    def warm_up(self) -> int:
-        """Sessions before the first one on which every feature has a value."""
-        return max(f.warm_up for f in self.features)
-
-    @cached_property
-    def refused(self) -> dict[str, tuple[int, ...]]:
-        """Positions of the features that bars of each adjustment cannot give."""
-        return refused([f.needs for f in self.features])
-
-    @cached_property
-    def _blanks(self) -> dict[bytes, str]:
-        empty = {how: np.isin(range(len(self.features)), at) for how, at in self.refused.items()}
-        return {empty[how].tobytes(): how for how in reversed(empty)}
-
-    def adjustment_of(self, values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str | None:
-        """Tell from the holes of a vector how its bars were adjusted; None while it warms up."""
-        return self._blanks.get(np.isnan(values).tobytes())
-
-    @cached_property
-    def version(self) -> str:
-        """Name the view with the hash of its formulas and of the libraries that compute them."""
-        lines = [f"{f.name}={f.expression}" for f in self.features]
-        lines += [f"{package}=={version(package)}" for package in ("ta-lib", "numpy")]
-        digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-        return f"{self.name}@{digest[:12]}"
 
 
 def _window(function: str, n: int, *inputs: Expr) -> Expr:
@@ -309,4 +226,5 @@ def _levels() -> list[Feature]:
 def technical() -> FeatureView:
     """Return the view of all indicators of price and volume."""
     features = (*_momentum(), *_trend(), *_volatility(), *_volume(), *_price(), *_levels())
-    return FeatureView("technical", tuple(features), ttl_sessions=1)
+    cited = tuple(replace(f, source=INDICATORS[f.name]) for f in features)
+    return FeatureView("technical", cited, ttl_sessions=1)

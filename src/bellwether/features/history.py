@@ -1,7 +1,8 @@
 """The history engine: all sessions of one symbol at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,11 @@ import polars as pl
 
 from bellwether.core.asof import as_of
 from bellwether.core.calendar import SessionCalendar
-from bellwether.features.adjust import adjust_forward, columns_of
+from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView
-from bellwether.features.expr import Arith, Column, Const, Expr, Ta, ordered
+from bellwether.features.exact import ARRAY_PAIRS, ARRAY_UNARY
+from bellwether.features.inputs import columns_for
+from bellwether.features.program import Program, Step
 
 Array = npt.NDArray[np.float64]
 BAR_KEYS = ("symbol", "session")
@@ -25,7 +28,8 @@ def evaluate(view: FeatureView, columns: Mapping[str, Array]) -> Array:
     view : FeatureView
         What to compute.
     columns : mapping of str to ndarray of shape (n_sessions,)
-        Open, high, low, close and volume of the forward-adjusted series, without NaN.
+        Open, high, low, close and volume of the forward-adjusted series, without NaN, and what
+        else the view's formulas read.
 
     Returns
     -------
@@ -33,57 +37,65 @@ def evaluate(view: FeatureView, columns: Mapping[str, Array]) -> Array:
         C-contiguous float64; NaN in a feature's first `warm_up` sessions and nowhere else.
         Row t is known after session t has closed.
     """
-    n = len(columns["close"])
-    known: dict[Expr, Array] = {}
-    shared: dict[tuple[object, ...], tuple[Array, ...]] = {}
-    for expression in ordered(tuple(f.expression for f in view.features)):
-        known[expression] = _value(expression, known, shared, columns, n)
-    out = np.empty((n, len(view.features)))
-    for i, feature in enumerate(view.features):
-        out[:, i] = known[feature.expression]
+    out = np.empty((len(view.features), len(columns["close"])))
+    run(view.program, columns, out)
+    return np.ascontiguousarray(out.T)
+
+
+def run(program: Program, columns: Mapping[str, Array], out: Array) -> None:
+    """Run `program` over arrays of shape (n_sessions,) into `out`, (n_outputs, n_sessions).
+
+    Results that nobody reads any more are let go of, so that the next ones find warm memory.
+    """
+    values: list[Any] = [None] * len(program.steps)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        for at, (step, (given, spent)) in enumerate(zip(program.steps, program.done, strict=True)):
+            values[at] = _result(step, values, columns)
+            for i in given:
+                out[i] = values[at]
+                out[i, : program.warm_ups[i]] = np.nan
+            for old in spent:
+                values[old] = None
+
+
+def run_all(program: Program, columns: Mapping[str, Array]) -> list[Any]:
+    """Return what each step of `program` gives: arrays, numbers, or tuples where it gives several."""
+    values: list[Any] = []
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        for step in program.steps:
+            values.append(_result(step, values, columns))
+    return values
+
+
+def _result(step: Step, values: Sequence[Any], columns: Mapping[str, Array]) -> Any:
+    args = [values[i] for i in step.args]
+    if step.do == "ta":
+        return _talib(step, args)
+    if step.do in ("pair", "unary"):
+        return (ARRAY_PAIRS if step.do == "pair" else ARRAY_UNARY)[str(step.how)](*args)
+    if step.do == "lag":
+        return _lagged(args[0], int(str(step.how)))
+    if step.do == "column":
+        return np.ascontiguousarray(columns[str(step.how)], dtype=np.float64)
+    return step.how if step.do == "const" else args[0][step.how]
+
+
+def _lagged(values: Array, sessions: int) -> Array:
+    out = np.empty_like(values)
+    out[:sessions] = np.nan
+    out[sessions:] = values[: max(len(values) - sessions, 0)]
     return out
 
 
-def _value(
-    expression: Expr,
-    known: Mapping[Expr, Array],
-    shared: dict[tuple[object, ...], tuple[Array, ...]],
-    columns: Mapping[str, Array],
-    n: int,
-) -> Array:
-    if isinstance(expression, Column):
-        return np.ascontiguousarray(columns[expression.name], dtype=np.float64)
-    if isinstance(expression, Const):
-        return np.full(n, expression.value)
-    if isinstance(expression, Arith):
-        return arithmetic(expression.operator, known[expression.left], known[expression.right])
-    if isinstance(expression, Ta):
-        key = (expression.function, expression.inputs, expression.params)
-        if key not in shared:
-            shared[key] = _talib(expression, [known[i] for i in expression.inputs])
-        return shared[key][expression.output]
-    raise TypeError(type(expression))
+def _talib(step: Step, inputs: list[Array]) -> Array | tuple[Array, ...]:
+    from talib import _ta_lib
 
-
-def _talib(expression: Ta, inputs: list[Array]) -> tuple[Array, ...]:
-    import talib
-
-    if any(np.isnan(i).all() for i in inputs):
-        return tuple(np.full(len(inputs[0]), np.nan) for _ in range(expression.outputs))
-    result = getattr(talib, expression.function)(*inputs, **dict(expression.params))
-    return result if isinstance(result, tuple) else (result,)
-
-
-def arithmetic(operator: str, left: Array, right: Array) -> Array:
-    """Apply one exactly rounded operation; a division by zero gives 0.0."""
-    if operator == "+":
-        return left + right
-    if operator == "-":
-        return left - right
-    if operator == "*":
-        return left * right
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(right == 0.0, 0.0, left / right)
+    function, params, outputs = cast("tuple[str, tuple[tuple[str, float], ...], int]", step.how)
+    if any(len(i) == 0 or (np.isnan(i[-1]) and np.isnan(i).all()) for i in inputs):
+        missing = np.full(len(inputs[0]), np.nan)
+        return missing if outputs == 1 else (missing,) * outputs
+    found: Array | tuple[Array, ...] = getattr(_ta_lib, function)(*inputs, **dict(params))
+    return found
 
 
 def feature_frame(view: FeatureView, series: pl.DataFrame) -> pl.DataFrame:
@@ -95,13 +107,23 @@ def feature_frame(view: FeatureView, series: pl.DataFrame) -> pl.DataFrame:
         symbol, session, last_close (as told, USD), then one float64 column a feature: NaN in its
         warm-up, and where the bars arrived adjusted and cannot tell it.
     """
-    values = evaluate(view, columns_of(series))
-    told = series["adjustment"].to_numpy()
-    for adjustment in np.unique(told):
-        values[np.ix_(told == adjustment, view.refused[adjustment])] = np.nan
+    out = np.empty((len(view.features), series.height))
+    run(view.program, columns_for(series, view.program.columns), out)
+    blank(view, series, out)
     return series.select("symbol", "session", last_close="raw_close").with_columns(
-        pl.Series(name, np.ascontiguousarray(values[:, i])) for i, name in enumerate(view.columns)
+        pl.Series(name, out[i]) for i, name in enumerate(view.columns)
     )
+
+
+def blank(view: FeatureView, series: pl.DataFrame, out: Array) -> None:
+    """Empty what the adjustment of each bar cannot tell, in `out` of shape (n_features, n_sessions)."""
+    told = series["adjustment"]
+    if told.n_unique() == 1:
+        out[list(view.refused[told[0]])] = np.nan
+        return
+    for adjustment in told.unique():
+        at = (told == adjustment).to_numpy()
+        out[np.ix_(view.refused[adjustment], at)] = np.nan
 
 
 def as_known(
@@ -124,19 +146,30 @@ def as_known(
     DataFrame
         As `feature_frame`.
     """
+    pieces = [
+        feature_frame(view, series).filter(decided)
+        for series, decided in states(revisions, calendar, until)
+    ]
+    return pl.concat(pieces).unique(BAR_KEYS, keep="first", maintain_order=True).sort("session")
+
+
+def states(
+    revisions: pl.DataFrame, calendar: SessionCalendar, until: datetime
+) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+    """Yield the series of one symbol as it was known between corrections (schema SERIES).
+
+    With each comes which of its rows were decided in that time. Without revisions it is one state.
+    """
     moments = revisions.filter((pl.col("revision") > 0) & (pl.col("knowledge_time") <= until))
     steps = sorted({*moments["knowledge_time"].to_list(), until})
     floor = datetime.min.replace(tzinfo=UTC)
-    pieces = []
     for step, upper in zip([floor, *steps[:-1]], steps, strict=True):
         known_at = upper if upper == until else _before(upper)
         bars = as_of(revisions, known_at, BAR_KEYS)
         if bars.height == 0:
             continue
         series = adjust_forward(bars, calendar)
-        decided = (series["knowledge_time"] >= step) & (series["knowledge_time"] <= known_at)
-        pieces.append(feature_frame(view, series).filter(decided))
-    return pl.concat(pieces).unique(BAR_KEYS, keep="first", maintain_order=True).sort("session")
+        yield series, (series["knowledge_time"] >= step) & (series["knowledge_time"] <= known_at)
 
 
 def _before(moment: datetime) -> datetime:

@@ -34,8 +34,8 @@ LOST: Mapping[str, frozenset[Need]] = MappingProxyType(
 
 def read_by(expression: Expr) -> frozenset[Need]:
     """Return what the formula itself needs, by the columns it reads."""
-    volume = Column("volume") in ordered((expression,))
-    return frozenset({Need.VOLUME}) if volume else frozenset()
+    read = {e.name for e in ordered((expression,)) if isinstance(e, Column)}
+    return frozenset({Need.VOLUME}) if read & {"volume", "dollars"} else frozenset()
 
 
 def refused(needs: Sequence[frozenset[Need]]) -> dict[str, tuple[int, ...]]:

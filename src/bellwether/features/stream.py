@@ -1,94 +1,58 @@
 """The stream engine: one bar in, one vector out, the same bits as the history engine.
 
-Indicators carry their state in TA-Lib's streaming handles, opened at the symbol's first bar. The
-state is not saved: after a restart it is rebuilt by replaying the history, milliseconds a symbol.
+Indicators carry their state in TA-Lib's streaming handles, which cannot be saved. After a restart
+the state is rebuilt from the bars at the speed of history (`resume`), and where a mark was left
+before, nothing is answered unless the rebuilt state equals it.
 """
 
-from collections.abc import Callable
-from operator import add, attrgetter, mul, sub
-from typing import Protocol
+import hashlib
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
+import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.core.errors import InvalidRequest, StateMismatch
 from bellwether.core.types import Bar
-from bellwether.features.adjust import AdjustedBar, ForwardAdjuster
+from bellwether.features.adjust import (
+    SERIES_FIELDS,
+    AdjustedBar,
+    ForwardAdjuster,
+    adjust_forward,
+    bars_in_order,
+)
 from bellwether.features.catalog import FeatureView
-from bellwether.features.expr import Arith, Column, Const, Expr, Ta, ordered, own_lookback
-
-NAN = float("nan")
-
-
-class _Handle(Protocol):
-    value: float | tuple[float, ...]
-
-    def update(self, *bar: float) -> float | tuple[float, ...]: ...
+from bellwether.features.exact import NAN
+from bellwether.features.history import Array, run_all
+from bellwether.features.inputs import columns_for, reader
+from bellwether.features.machine import Machine
 
 
-class _Indicator:
-    """One TA-Lib function fed bar by bar; it opens as soon as it has its lookback."""
+@dataclass(frozen=True, slots=True)
+class StreamMark:
+    """Where a stream stood: enough to prove that a rebuilt state is the same, not to rebuild it."""
 
-    def __init__(self, expression: Ta) -> None:
-        from talib import stream
-
-        self._open = getattr(stream, expression.function)
-        self._params = dict(expression.params)
-        self._need = own_lookback(expression) + 1
-        self._waiting: list[tuple[float, ...]] | None = []
-        self._missing = (NAN,) * expression.outputs
-        self._handle: _Handle
-
-    def push(self, inputs: tuple[float, ...]) -> tuple[float, ...]:
-        if self._waiting is None:
-            return _many(self._handle.update(*inputs))
-        if any(value != value for value in inputs):  # noqa: PLR0124  (NaN: an input still warms up)
-            return self._missing
-        self._waiting.append(inputs)
-        if len(self._waiting) < self._need:
-            return self._missing
-        arrays = [np.array(column) for column in zip(*self._waiting, strict=True)]
-        self._handle = self._open(*arrays, **self._params)
-        self._waiting = None
-        return _many(self._handle.value)
-
-
-def _many(value: float | tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(value) if isinstance(value, tuple) else (value,)
-
-
-def _ratio(left: float, right: float) -> float:
-    return 0.0 if right == 0.0 else left / right
-
-
-ARITHMETIC: dict[str, Callable[[float, float], float]] = {
-    "+": add,
-    "-": sub,
-    "*": mul,
-    "/": _ratio,
-}
-
-Step = Callable[[list[float], AdjustedBar], float]
+    view: str
+    session: date
+    sessions: int
+    digest: str
 
 
 class StreamEngine:
     """The features of one symbol, bar by bar from its first.
 
-    The view's expressions are laid out once as a list of steps that read each other by position.
     Not thread-safe: one symbol's bars arrive in order through one caller.
     """
 
     def __init__(self, view: FeatureView, calendar: SessionCalendar) -> None:
         self._adjuster = ForwardAdjuster(calendar)
-        self._refused = view.refused
-        roots = tuple(f.expression for f in view.features)
-        program = ordered(roots)
-        at = {expression: i for i, expression in enumerate(program)}
-        self._features = [at[root] for root in roots]
-        self._slots: dict[tuple[object, ...], int] = {}
-        self._latest: list[tuple[float, ...]] = []
-        self._steps = [self._compile(expression, at) for expression in program]
+        self._refused = {how: list(at) for how, at in view.refused.items()}
+        self._view = view
+        self._machine = Machine(view.program)
+        self._readers = [reader(name) for name in view.program.columns]
 
-    def push(self, bar: Bar) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def push(self, bar: Bar) -> Array:
         """Take one bar and return the vector after it, an array of shape (n_features,).
 
         NaN in a feature's warm-up and where the bars arrived adjusted and cannot tell it.
@@ -99,44 +63,68 @@ class StreamEngine:
         SchemaViolation
             If the bar is not later than the last one.
         """
-        values: list[float] = []
+        vector = np.empty(0)
         for adjusted in self._adjuster.push(bar):
-            values = []
-            for step in self._steps:
-                values.append(step(values, adjusted))
-        vector = np.array([values[i] for i in self._features])
-        vector[list(self._refused[self._adjuster.adjustment])] = NAN
+            vector = self._machine.advance([read(adjusted) for read in self._readers])
+        refused = self._refused[self._adjuster.adjustment]
+        if refused:
+            vector[refused] = NAN
         return vector
 
-    def _compile(self, expression: Expr, at: dict[Expr, int]) -> Step:
-        if isinstance(expression, Column):
-            read = attrgetter(expression.name)
-            return lambda _values, bar: read(bar)
-        if isinstance(expression, Const):
-            number = expression.value
-            return lambda _values, _bar: number
-        if isinstance(expression, Arith):
-            apply = ARITHMETIC[expression.operator]
-            left, right = at[expression.left], at[expression.right]
-            return lambda values, _bar: apply(values[left], values[right])
-        if isinstance(expression, Ta):
-            return self._compile_ta(expression, at)
-        raise TypeError(type(expression))
+    def load(self, series: pl.DataFrame) -> None:
+        """Take the state after all sessions of `series` (schema SERIES), at the speed of history."""
+        program, n = self._view.program, series.height
+        self._machine.load(run_all(program, columns_for(series, program.columns)), n)
+        row = series.row(-1, named=True)
+        self._adjuster.last = AdjustedBar(*(row[name] for name in SERIES_FIELDS))
 
-    def _compile_ta(self, expression: Ta, at: dict[Expr, int]) -> Step:
-        """Lay out one output; the first output of a function also feeds it the bar."""
-        key = (expression.function, expression.inputs, expression.params)
-        latest, output = self._latest, expression.output
-        if key in self._slots:
-            known = self._slots[key]
-            return lambda _values, _bar: latest[known][output]
-        slot = self._slots[key] = len(latest)
-        latest.append(())
-        indicator = _Indicator(expression)
-        inputs = [at[i] for i in expression.inputs]
+    def mark(self) -> StreamMark:
+        """Say where the stream stands.
 
-        def feed(values: list[float], _bar: AdjustedBar) -> float:
-            latest[slot] = said = indicator.push(tuple([values[i] for i in inputs]))
-            return said[output]
+        Raises
+        ------
+        InvalidRequest
+            If no bar was pushed yet.
+        """
+        last = self._adjuster.last
+        if last is None:
+            raise InvalidRequest("stream", "no bar was pushed yet; there is nothing to mark")
+        held = repr([getattr(last, name) for name in SERIES_FIELDS]).encode()
+        digest = hashlib.sha256(self._machine.state() + held).hexdigest()
+        return StreamMark(self._view.version, last.session, self._machine.sessions, digest)
 
-        return feed
+
+def resume(
+    view: FeatureView,
+    calendar: SessionCalendar,
+    bars: pl.DataFrame,
+    mark: StreamMark | None = None,
+) -> StreamEngine:
+    """Rebuild a stream's state from one symbol's bars, as if each had been pushed.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        One row a session, sorted by session (schema BARS after `as_of`).
+    mark : StreamMark, optional
+        Where the stream stood: the state is rebuilt up to its session and compared, then the later
+        bars are pushed.
+
+    Raises
+    ------
+    StateMismatch
+        If the rebuilt state is not that of `mark`: another view, or bars that were corrected since.
+    """
+    if mark is not None and mark.view != view.version:
+        raise StateMismatch(mark.view, f"the view is {view.version} now")
+    known = bars if mark is None else bars.filter(pl.col("session") <= mark.session)
+    engine = StreamEngine(view, calendar)
+    if known.height:
+        engine.load(adjust_forward(known, calendar))
+    if mark is not None:
+        if known.height == 0 or engine.mark() != mark:
+            why = f"the bars up to {mark.session} do not lead to the state that was marked"
+            raise StateMismatch(mark.view, why)
+        for bar in bars_in_order(bars.filter(pl.col("session") > mark.session)):
+            engine.push(bar)
+    return engine

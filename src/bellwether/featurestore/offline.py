@@ -1,5 +1,6 @@
 """Materialised features as a Delta table: one row a symbol, session, view and watermark."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import polars as pl
 from deltalake import write_deltalake
 
+from bellwether.core.ports import FeatureBuild
 from bellwether.core.types import FeatureVector
 from bellwether.links.delta import ALONE, DeltaTables
 
@@ -21,6 +23,16 @@ DTYPES: dict[str, Any] = {
     "view": pl.String,
     "watermark": pl.String,
 }
+
+
+BUILDS = "feature_builds"
+BUILD_DTYPES: dict[str, Any] = {
+    "view": pl.String,
+    "watermark": pl.String,
+    "formulas": pl.String,
+    "sketch": pl.Binary,
+}
+MARK = "%Y%m%dT%H%M%S.%f"
 
 
 class DeltaFeatureStore:
@@ -74,6 +86,40 @@ class DeltaFeatureStore:
             rows = self._rows(view, watermark).filter(pl.col("symbol") == symbol)
             return rows.select("session", "last_close", "values").sort("session").collect()
 
+    def note(self, build: FeatureBuild) -> None:
+        """Keep what is known of a build; the same (view, watermark) is kept once."""
+        row = {
+            "view": [build.view],
+            "watermark": [_mark(build.watermark)],
+            "formulas": [json.dumps(dict(build.formulas))],
+            "sketch": [build.sketch],
+        }
+        self._tables.settle(lambda: self._note(pl.DataFrame(row, schema=BUILD_DTYPES)))
+
+    def _note(self, row: pl.DataFrame) -> int:
+        table = self._tables.open(BUILDS) or self._tables.create(
+            BUILDS, pl.DataFrame(schema=BUILD_DTYPES), []
+        )
+        known = _of(self._tables.scan(table, BUILD_DTYPES), row["view"][0], row["watermark"][0])
+        if known.select(pl.len()).collect().item():
+            return 0
+        write_deltalake(table, row.to_arrow(), mode="append", commit_properties=ALONE)
+        return 1
+
+    def builds(self) -> list[FeatureBuild]:
+        """List the builds that were noted, by view and watermark."""
+        with self._tables.guard():
+            rows = self._tables.scan(self._tables.open(BUILDS), BUILD_DTYPES).collect()
+        return [
+            FeatureBuild(
+                r["view"],
+                datetime.strptime(r["watermark"], MARK).replace(tzinfo=UTC),
+                json.loads(r["formulas"]),
+                r["sketch"],
+            )
+            for r in rows.sort("view", "watermark").iter_rows(named=True)
+        ]
+
     def _rows(self, view: str, watermark: datetime) -> pl.LazyFrame:
         return _of(self._tables.scan(self._tables.open(TABLE), DTYPES), view, _mark(watermark))
 
@@ -83,4 +129,4 @@ def _of(rows: pl.LazyFrame, view: str, mark: str) -> pl.LazyFrame:
 
 
 def _mark(watermark: datetime) -> str:
-    return watermark.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    return watermark.astimezone(UTC).strftime(MARK)

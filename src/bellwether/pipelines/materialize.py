@@ -14,7 +14,9 @@ from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView, Kind, technical
 from bellwether.features.history import BAR_KEYS, as_known
 from bellwether.features.needs import Refusal
+from bellwether.features.panel import compute
 from bellwether.pipelines.basis import refused_in, refused_vectors
+from bellwether.pipelines.build import keep, known_states
 from bellwether.telemetry import MATERIALISE_SECONDS, MATERIALISED_ROWS
 
 
@@ -59,13 +61,9 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     newest = ports.ledger.newest_materialisation(view.version)
     if newest is not None and newest.watermark >= watermark:
         return _report(ports, view, watermark, symbols, 0)
-    frames = []
-    for done, symbol in enumerate(symbols):
-        progress("Computing features", done, len(symbols))
-        frames.append(features_of(symbol, view, watermark, ports))
-    progress("Computing features", len(symbols), len(symbols))
-    frame = pl.concat(frames)
-    MATERIALISED_ROWS.inc(ports.features.write(frame, view.version, watermark))
+    series = known_states(symbols, watermark, ports, progress)
+    frame = compute(view, series, ports.calendar)
+    MATERIALISED_ROWS.inc(keep(view, view.version, frame, watermark, ports))
     ports.ledger.record_materialisation(
         MaterialisationRow(view.version, watermark, ports.wall.now(), len(symbols), frame.height)
     )

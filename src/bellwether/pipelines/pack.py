@@ -17,12 +17,15 @@ from bellwether.core.types import Skill
 from bellwether.evaluation.conformal import Calibration, fit_calibration, sequential_coverage
 from bellwether.evaluation.record import residuals, skill
 from bellwether.features.labels import label_name
+from bellwether.features.sketch import sketched
+from bellwether.models.explain import contributions
 from bellwether.models.factory import BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.walk import drawn_in
 
 GOLDEN_ROWS = 16
+IMPORTANCE_ROWS = 256
 COVERAGE = 0.9
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "ta-lib", "xgboost-cpu")
 
@@ -53,7 +56,7 @@ def pack(
     """
     targets = drawn_in(data.y, question.get("winsorise"))
     fitted = make(model, data.view.model_columns, seed=question["seed"]).fit(data.X, targets)
-    content = fitted.pack()
+    content, explainer = fitted.pack(), fitted.explainer()
     horizon = int(question["horizon_sessions"])
     symbols = tuple(sorted(data.series))
     told = {s: _skill(record, s, model, horizon) for s in symbols}
@@ -62,12 +65,14 @@ def pack(
         **_described(model, scope, data, question),
         "calibration": None if calibration is None else asdict(calibration),
         "coverage_realised": realised,
+        "importance": _importance(explainer, data),
         "skill": {s: asdict(k) for s, k in told.items()},
     }
     files = {
         "model.onnx": content,
-        "explainer.npz": arrays(fitted.explainer()),
+        "explainer.npz": arrays(explainer),
         "golden.npz": _golden(data, content),
+        "sketch.npz": arrays(sketched(data.view.model_columns, data.X).arrays()),
         "card.md": _card(manifest).encode(),
     }
     if record is not None:
@@ -125,6 +130,15 @@ def _calibration(
     folds, residual, scale = residuals(record, model)
     realised, _ = sequential_coverage(folds, residual, scale, COVERAGE)
     return fit_calibration(residual, scale, COVERAGE), realised
+
+
+def _importance(explainer: Mapping[str, Any], data: Dataset) -> dict[str, float]:
+    """Return the share of each feature in how far forecasts are moved, over rows spread in time."""
+    rows = np.linspace(0, len(data.X) - 1, IMPORTANCE_ROWS).astype(int)
+    moved = np.mean([np.abs(contributions(explainer, data.X[i])[1]) for i in rows], axis=0)
+    moved = np.broadcast_to(moved, len(data.view.model_columns))
+    shares = moved / moved.sum() if moved.sum() > 0 else moved
+    return {n: round(float(s), 6) for n, s in zip(data.view.model_columns, shares, strict=True)}
 
 
 def _golden(data: Dataset, content: bytes) -> bytes:

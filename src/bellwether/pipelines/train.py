@@ -17,8 +17,9 @@ from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
+from bellwether.features.generate import candidates
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import audit, coverage, mirror, quality
+from bellwether.pipelines import audit, coverage, generated, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
@@ -44,7 +45,8 @@ class TrainConfig:
 
     `quality_bar` is the share of sessions without fault that each symbol and all together need;
     `ignore_quality` trains below it too. `winsorise` draws training targets in to so many robust
-    deviations; what is judged is never drawn in. None leaves them as they are.
+    deviations; what is judged is never drawn in. None leaves them as they are. `generate` tries so
+    many features made by a grammar, chosen inside folds, beside the model without them.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -60,6 +62,7 @@ class TrainConfig:
     quality_bar: float = QUALITY_BAR
     ignore_quality: bool = False
     winsorise: float | None = None
+    generate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class TrainReport:
         refused = [r["words"] for r in self.outcome.get("refused", ())]
         own = self.outcome["own"].values()
         left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
+        left += [self.outcome[k]["reading"] for k in ("generated",) if k in self.outcome]
         return [head, self.outcome["reading"], *own, *warned, *refused, *left, *self.notes]
 
 
@@ -126,6 +130,11 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         members = partial(of_members, universe=ports.lake.universe(name), name=name)
     data = build(symbols, technical(), config.horizon_sessions, watermark, ports, members)
     outcome, made = _judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
+    if config.generate:
+        how = walk_of(config)
+        outcome["generated"] = generated.study(
+            data, config.generate, config.model, how, watermark, ports, progress
+        )
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
@@ -149,6 +158,8 @@ def _question(
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
+    if config.generate is not None:
+        candidates(technical().features, config.generate)  # refuses a number out of range
     known = ports.lake.symbols()
     for symbol in config.symbols or ():
         if symbol not in known:
@@ -156,9 +167,8 @@ def _question(
     listed = _listed(config, ports, known)
     symbols = tuple(sorted(config.symbols or listed))
     left_out = {"workers", "symbols", "quality_bar"}
-    left_out |= {
-        name for name in ("ignore_quality", "winsorise", "universe") if not getattr(config, name)
-    }
+    optional = ("ignore_quality", "winsorise", "universe", "generate")
+    left_out |= {name for name in optional if not getattr(config, name)}
     question = {k: v for k, v in asdict(config).items() if k not in left_out}
     question |= {
         "symbols": list(symbols),
@@ -198,6 +208,18 @@ def _fit_for_use(report: QualityReport, config: TrainConfig) -> dict[str, Any]:
     }
 
 
+def walk_of(config: TrainConfig) -> Walk:
+    """Return how the walk-forward of a run is cut."""
+    return Walk(
+        config.horizon_sessions,
+        config.min_train_sessions,
+        config.test_sessions,
+        config.seed,
+        config.workers,
+        config.winsorise,
+    )
+
+
 def _judge(
     config: TrainConfig,
     data: Dataset,
@@ -207,14 +229,7 @@ def _judge(
     bars: dict[str, Any],
 ) -> tuple[dict[str, Any], list[Made]]:
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
-    how = Walk(
-        config.horizon_sessions,
-        config.min_train_sessions,
-        config.test_sessions,
-        config.seed,
-        config.workers,
-        config.winsorise,
-    )
+    how = walk_of(config)
     record = walk(data, models, how, progress, "Walking forward, all symbols")
     table = {m: figures(record, m, config.horizon_sessions) for m in models}
     overall = skill(record, config.model, BASELINES, config.horizon_sessions)

@@ -54,20 +54,25 @@ def walk(
     """
     from joblib import Parallel, delayed
 
-    folds = walk_forward(
+    folds = folds_of(data, how)
+    jobs = (delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how) for f in folds)
+    results = Parallel(n_jobs=how.workers, return_as="generator")(jobs)
+    pieces = []
+    for done, (fold, scored) in enumerate(zip(folds, results, strict=True)):
+        pieces.append(piece(data, fold, scored))
+        progress(what, done + 1, len(folds))
+    record = pl.concat(pieces).sort("decision_at", "symbol")
+    return trade(record, data, models, how.horizon_sessions)
+
+
+def folds_of(data: Dataset, how: Walk) -> list[Fold]:
+    """Cut the rows of `data` by the times that they carry."""
+    return walk_forward(
         data.rows["decision_at"].dt.replace_time_zone(None).to_numpy(),
         data.rows["label_known_at"].dt.replace_time_zone(None).to_numpy(),
         min_train_dates=how.min_train_dates,
         test_dates=how.test_dates,
     )
-    jobs = (delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how) for f in folds)
-    results = Parallel(n_jobs=how.workers, return_as="generator")(jobs)
-    pieces = []
-    for done, (fold, scored) in enumerate(zip(folds, results, strict=True)):
-        pieces.append(_piece(data, fold, scored))
-        progress(what, done + 1, len(folds))
-    record = pl.concat(pieces).sort("decision_at", "symbol")
-    return _trade(record, data, models, how.horizon_sessions)
 
 
 def _score(
@@ -90,7 +95,8 @@ def drawn_in(y: npt.NDArray[np.float64], scales: float | None) -> npt.NDArray[np
     return y if scales is None else winsorise(y, scales).values
 
 
-def _piece(data: Dataset, fold: Fold, scored: dict[str, Forecasts]) -> pl.DataFrame:
+def piece(data: Dataset, fold: Fold, scored: dict[str, Forecasts]) -> pl.DataFrame:
+    """Put what each model said of a fold's test rows beside them."""
     columns: dict[str, pl.Series] = {}
     for name, forecasts in scored.items():
         columns[f"forecast_{name}"] = pl.Series(forecasts.log_return)
@@ -100,9 +106,8 @@ def _piece(data: Dataset, fold: Fold, scored: dict[str, Forecasts]) -> pl.DataFr
     return data.rows[fold.test].with_columns(fold=number, **columns)
 
 
-def _trade(
-    record: pl.DataFrame, data: Dataset, models: Sequence[str], horizon: int
-) -> pl.DataFrame:
+def trade(record: pl.DataFrame, data: Dataset, models: Sequence[str], horizon: int) -> pl.DataFrame:
+    """Trade each model's directions symbol by symbol, and put the net returns into the record."""
     traded = []
     for symbol, series in data.series.items():
         mine = record.filter(pl.col("symbol") == symbol)

@@ -1,0 +1,130 @@
+"""What a feature is, and a view: a named set of features with a version."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from importlib.metadata import version
+
+import numpy as np
+
+from bellwether.features.expr import Column, Expr, is_plain, lookback, ordered
+from bellwether.features.needs import Need, read_by, refused
+from bellwether.features.program import Program, compiled
+
+
+class Kind(StrEnum):
+    """What a feature may be used for."""
+
+    MODEL = "model"
+    PRICE_LEVEL = "price_level"
+    VOLUME_LEVEL = "volume_level"
+
+
+LANGUAGE = 1
+"""Raised when a function of the language that is not TA-Lib's gives other numbers than before."""
+
+LEVELS = {
+    Kind.MODEL: frozenset[Need](),
+    Kind.PRICE_LEVEL: frozenset({Need.PRICE_LEVEL}),
+    Kind.VOLUME_LEVEL: frozenset({Need.VOLUME_LEVEL}),
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One named feature.
+
+    `unit` is "fraction" (0.01 is one percent), "score" (bounded, mostly centred on 0), "ratio",
+    "state" (a few whole numbers), "days", "weekdays", "month", "rank" (0 to 1), "sd", "log USD",
+    "per million USD", "USD" or "shares". Known after the close of its session. `source` is who
+    described it first, and the year; `why` is why it is here: "expected" by users of such
+    libraries, or because it "helps", which only a record out of sample can say.
+    """
+
+    name: str
+    expression: Expr
+    group: str
+    unit: str
+    meaning: str
+    kind: Kind = Kind.MODEL
+    source: str = ""
+    why: str = "expected"
+
+    @property
+    def scale_free(self) -> bool:
+        """Whether a price or a share that is counted in other units would change nothing."""
+        return "USD" not in self.unit and self.unit != "shares"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of the adjusted series, and of the date, that the formula reads."""
+        return tuple(sorted({e.name for e in ordered((self.expression,)) if isinstance(e, Column)}))
+
+    @property
+    def warm_up(self) -> int:
+        """Sessions before the first one with a value; NaN before that and nowhere else."""
+        return lookback(self.expression)
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it needs that bars which arrive adjusted may have lost."""
+        return read_by(self.expression) | LEVELS[self.kind]
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """A named set of features with one version: the hash of all that could change a number."""
+
+    name: str
+    features: tuple[Feature, ...]
+    ttl_sessions: int
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the features, in the order in which vectors hold them."""
+        return tuple(f.name for f in self.features)
+
+    @cached_property
+    def model_columns(self) -> tuple[str, ...]:
+        """Names of the features that models read, in order."""
+        return tuple(f.name for f in self.features if f.kind is Kind.MODEL)
+
+    @cached_property
+    def model_positions(self) -> tuple[int, ...]:
+        """Positions of the model features inside a vector."""
+        return tuple(i for i, f in enumerate(self.features) if f.kind is Kind.MODEL)
+
+    @cached_property
+    def warm_up(self) -> int:
+        """Sessions before the first one on which every feature has a value."""
+        return max(f.warm_up for f in self.features)
+
+    @cached_property
+    def program(self) -> Program:
+        """The steps that compute all features."""
+        return compiled(f.expression for f in self.features)
+
+    @cached_property
+    def refused(self) -> dict[str, tuple[int, ...]]:
+        """Positions of the features that bars of each adjustment cannot give."""
+        return refused([f.needs for f in self.features])
+
+    @cached_property
+    def _blanks(self) -> dict[bytes, str]:
+        empty = {how: np.isin(range(len(self.features)), at) for how, at in self.refused.items()}
+        return {empty[how].tobytes(): how for how in reversed(empty)}
+
+    def adjustment_of(self, values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str | None:
+        """Tell from the holes of a vector how its bars were adjusted; None while it warms up."""
+        return self._blanks.get(np.isnan(values).tobytes())
+
+    @cached_property
+    def version(self) -> str:
+        """Name the view with the hash of its formulas and of the libraries that compute them."""
+        lines = [f"{f.name}={f.expression}" for f in self.features]
+        lines += [f"{package}=={version(package)}" for package in ("ta-lib", "numpy")]
+        if not all(is_plain(f.expression) for f in self.features):
+            lines.append(f"language=={LANGUAGE}")
+        digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return f"{self.name}@{digest[:12]}"

@@ -1,0 +1,165 @@
+"""Build a view over the whole lake and keep it, with a sketch of its values and its formulas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName, UnreadableFile
+from bellwether.core.ports import FeatureBuild, MaterialisationRow, Ports, Progress, quiet
+from bellwether.evaluation.survivorship import of_members
+from bellwether.features.feature import FeatureView
+from bellwether.features.history import states
+from bellwether.features.panel import Section, State, compute
+from bellwether.features.section import stages
+from bellwether.features.sketch import sketched
+from bellwether.features.views import view as named
+from bellwether.pipelines.pack import arrays
+
+SECTOR_COLUMNS = ("symbol", "sector", "known_from")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    """Which view is built; a universe and sectors matter to views across symbols alone.
+
+    `sectors` is a CSV or Parquet file of symbol, sector and `known_from` (a date).
+    """
+
+    view: str
+    universe: str | None = None
+    sectors: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What was built; `rows` is 0 where this state was built before."""
+
+    view: str
+    watermark: datetime
+    symbols: int
+    rows: int
+    features: int
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        if self.rows == 0:
+            return [f"The view is built ({self.view}, {self.symbols} symbols)."]
+        head = (
+            f"Built {self.features} features of {self.symbols} symbols over {self.rows:,} sessions"
+        )
+        return [f"{head} ({self.view})."]
+
+
+def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildReport:
+    """Build a view at the lake's newest watermark.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such view or universe.
+    MissingRecord
+        If the lake holds no bars.
+    InvalidRequest
+        If a universe or sectors are given to a view that does not look across symbols.
+    UnreadableFile
+        If the sectors cannot be read.
+    """
+    view = named(config.view)
+    across = bool(stages(tuple(f.expression for f in view.features)))
+    if not across and (config.universe or config.sectors):
+        raise InvalidRequest(
+            "universe, sectors", f"the view {view.name} does not look across symbols"
+        )
+    watermark = ports.lake.watermark()
+    if watermark is None:
+        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    symbols = ports.lake.symbols()
+    name = kept_as(view, config)
+    known = ports.ledger.newest_materialisation(name)
+    if known is not None and known.watermark >= watermark and not config.sectors:
+        return BuildReport(name, watermark, len(symbols), 0, len(view.features))
+    series = known_states(symbols, watermark, ports, progress)
+    section = _section(config, series, watermark, ports) if across else None
+    frame = compute(view, series, ports.calendar, section)
+    rows = keep(view, name, frame, watermark, ports)
+    row = MaterialisationRow(name, watermark, ports.wall.now(), len(symbols), frame.height)
+    ports.ledger.record_materialisation(row)
+    return BuildReport(name, watermark, len(symbols), rows, len(view.features))
+
+
+def kept_as(view: FeatureView, config: BuildConfig) -> str:
+    """Name a build: the view's version, and who it looked across where that is not everybody."""
+    return view.version if config.universe is None else f"{view.version}+{config.universe}"
+
+
+def keep(
+    view: FeatureView, name: str, frame: pl.DataFrame, watermark: datetime, ports: Ports
+) -> int:
+    """Store a build with its sketch and formulas; return the rows that were new."""
+    rows = ports.features.write(frame, name, watermark)
+    sketch = sketched(view.columns, frame.select(view.columns).to_numpy())
+    formulas = {f.name: str(f.expression) for f in view.features}
+    ports.features.note(FeatureBuild(name, watermark, formulas, arrays(sketch.arrays())))
+    return rows
+
+
+def known_states(
+    symbols: Sequence[str], watermark: datetime, ports: Ports, progress: Progress
+) -> dict[str, list[State]]:
+    """Return each symbol's series between its corrections, as of the clock and the watermark."""
+    now = ports.clock.now()
+    found: dict[str, list[State]] = {}
+    for done, symbol in enumerate(symbols):
+        progress("Computing features", done, len(symbols))
+        bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
+        found[symbol] = list(states(bars, ports.calendar, now))
+    progress("Computing features", len(symbols), len(symbols))
+    return {symbol: told for symbol, told in found.items() if told}
+
+
+def _section(
+    config: BuildConfig, series: dict[str, list[State]], watermark: datetime, ports: Ports
+) -> Section:
+    members = None
+    if config.universe is not None:
+        told = ports.lake.universe().filter(pl.col("ingested_at") <= watermark)
+        names = told["universe"].unique().sort().to_list()
+        if config.universe not in names:
+            raise UnknownName("universe", config.universe, names, "bellwether ingest universe")
+        rows = pl.concat(
+            [s.select("symbol", "session") for told in series.values() for s, _ in told]
+        )
+        rows = rows.unique()
+        at = ports.calendar.positions(rows["session"].to_numpy())
+        closes = pl.Series("decision_at", ports.calendar.closes[at].astype("datetime64[us]"))
+        decided = rows.with_columns(closes.dt.replace_time_zone("UTC"))
+        members = of_members(decided, told, config.universe).select("symbol", "session")
+    return Section(members, None if config.sectors is None else read_sectors(config.sectors))
+
+
+def read_sectors(path: str) -> pl.DataFrame:
+    """Read symbol, sector and known_from; raise UnreadableFile where that is not what is there."""
+    place = Path(path)
+    try:
+        if place.suffix.lower() == ".parquet":
+            frame = pl.read_parquet(place)
+        else:
+            frame = pl.read_csv(place, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UnreadableFile(path, f"cannot be read as a table: {error}") from error
+    absent = [c for c in SECTOR_COLUMNS if c not in frame.columns]
+    if absent:
+        raise UnreadableFile(path, f"has no column {', '.join(absent)}")
+    frame = frame.select(SECTOR_COLUMNS)
+    if frame["known_from"].dtype == pl.String:
+        day = pl.col("known_from").str.to_date("%Y-%m-%d", strict=False)
+        frame = frame.with_columns(day)
+    bad = frame.with_row_index("line", 2).filter(pl.any_horizontal(pl.all().is_null()))
+    if bad.height:
+        raise UnreadableFile(
+            path, "symbol, sector and a date (YYYY-MM-DD) are needed", bad["line"][0]
+        )
+    return frame.with_columns(pl.col("known_from").cast(pl.Date))

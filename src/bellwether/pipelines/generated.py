@@ -1,0 +1,123 @@
+"""Would features made by a grammar have helped? Candidates are chosen inside each fold, and judged.
+
+Nothing of it is packed into a release: serving reads the view `technical`. What helps again and
+again, and says why, becomes a feature of a view with a name and a source.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bellwether.core.ports import Ports, Progress
+from bellwether.evaluation.record import PREVAILING, figures
+from bellwether.evaluation.selection import Matrix, Selection, select
+from bellwether.evaluation.splits import Fold
+from bellwether.features.feature import FeatureView
+from bellwether.features.generate import candidates
+from bellwether.features.history import states
+from bellwether.features.panel import compute
+from bellwether.models.base import Forecasts
+from bellwether.models.factory import make
+from bellwether.models.packed import PackedModel
+from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.walk import Walk, drawn_in, folds_of, piece, trade
+
+MOST = 10
+WITHOUT, WITH = "without", "with"
+
+
+def study(
+    data: Dataset,
+    n: int,
+    model: str,
+    how: Walk,
+    watermark: datetime,
+    ports: Ports,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Walk forward with and without the candidates that each fold's past would have chosen.
+
+    Returns
+    -------
+    dict
+        candidates, view (version), chosen (names by fold), often (name and in how many folds it
+        was chosen), table (figures `without` and `with`), and reading (a sentence).
+    """
+    view = candidates(data.view.features, n)
+    made = _computed(data, view, watermark, ports)
+    dates = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
+    pieces, chosen = [], []
+    folds = folds_of(data, how)
+    for done, fold in enumerate(folds):
+        picked = chosen_in(fold, made, data.y, dates)
+        chosen.append([view.columns[j] for j in picked.chosen])
+        scored = _scored(data, made[:, picked.chosen], chosen[-1], fold, model, how)
+        pieces.append(piece(data, fold, scored))
+        progress("Judging generated features", done + 1, len(folds))
+    record = pl.concat(pieces).sort("decision_at", "symbol")
+    record = trade(record, data, (WITHOUT, WITH), how.horizon_sessions)
+    table = {m: figures(record, m, how.horizon_sessions) for m in (WITHOUT, WITH)}
+    often = Counter(name for names in chosen for name in names).most_common(MOST)
+    return {
+        "candidates": len(view.features),
+        "view": view.version,
+        "chosen": chosen,
+        "often": often,
+        "table": table,
+        "reading": _reading(view, chosen, table),
+    }
+
+
+def chosen_in(
+    fold: Fold, made: Matrix, y: np.ndarray[Any, Any], dates: np.ndarray[Any, Any]
+) -> Selection:
+    """Choose candidates by the training rows of one fold and by nothing else."""
+    return select(made[fold.train], y[fold.train], dates[fold.train], most=MOST)
+
+
+def _computed(data: Dataset, view: FeatureView, watermark: datetime, ports: Ports) -> Matrix:
+    """Compute the candidates for the rows of `data`, each as known when decided: float32."""
+    now = ports.clock.now()
+    parts = []
+    for symbol in sorted(data.series):
+        bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
+        mine = {symbol: list(states(bars, ports.calendar, now))}
+        parts.append(
+            compute(view, mine, ports.calendar).with_columns(pl.col(view.columns).cast(pl.Float32))
+        )
+    keys = ["symbol", "session"]
+    rows = data.rows.select(keys).join(pl.concat(parts), on=keys, how="left", maintain_order="left")
+    return np.ascontiguousarray(rows.select(view.columns).to_numpy(), dtype=np.float32)
+
+
+def _scored(
+    data: Dataset, extra: Matrix, names: Sequence[str], fold: Fold, model: str, how: Walk
+) -> dict[str, Forecasts]:
+    targets = drawn_in(data.y[fold.train], how.winsorise)
+    columns = (*data.view.model_columns, *names)
+    scored = {}
+    wider = np.ascontiguousarray(np.hstack([data.X, extra]), dtype=np.float32)
+    for which, X in ((WITHOUT, data.X), (WITH, wider)):
+        fitted = make(model, columns[: X.shape[1]], seed=how.seed).fit(X[fold.train], targets)
+        scored[which] = PackedModel(fitted.pack()).predict(X[fold.test])
+    usual = make(PREVAILING, data.view.model_columns, seed=how.seed).fit(
+        data.X[fold.train], targets
+    )
+    scored[PREVAILING] = PackedModel(usual.pack()).predict(data.X[fold.test])
+    return scored
+
+
+def _reading(view: FeatureView, chosen: Sequence[Sequence[str]], table: dict[str, Any]) -> str:
+    counts = [len(names) for names in chosen]
+    head = (
+        f"Of {len(view.features)} generated features {np.mean(counts):.1f} a fold passed the test on "
+        f"their past ({max(counts)} at most)"
+    )
+    if not any(counts):
+        return f"{head}; nothing to add to the model."
+    without, with_ = (table[m]["directional_accuracy"] for m in (WITHOUT, WITH))
+    return f"{head}; with them the model was right {with_:.1%} of the time, without them {without:.1%}."
