@@ -229,6 +229,18 @@ class MemoryLake:
         """Return the newest instant at which a bar or an action changed."""
         return max((m for m, changed in self._marks if changed), default=None)
 
+    def changed(self, after: datetime) -> pl.DataFrame:
+        """Return symbol, session and ingested_at of what was told after a watermark."""
+        columns = ("symbol", "session", "ingested_at")
+        rows = {
+            tuple(r[c] for c in columns)
+            for name in ("bars", "actions")
+            for r in self._facts[name]
+            if r["ingested_at"] > after
+        }
+        dtypes = dtypes_of(BARS)
+        return pl.DataFrame(sorted(rows), schema={c: dtypes[c] for c in columns}, orient="row")
+
     def quarantine(self) -> pl.DataFrame:
         """Return the rejected records."""
         kept = list(self._rejected.values())

@@ -7,7 +7,15 @@ from pathlib import Path
 from bellwether.core.calendar import SessionCalendar, session_calendar
 from bellwether.core.clock import FixedClock, SampleClock, SystemClock
 from bellwether.core.errors import StorageError
-from bellwether.core.ports import Clock, Ledger, OnlineStore, Ports, ReleaseStore, RequestQueue
+from bellwether.core.ports import (
+    BarFeed,
+    Clock,
+    Ledger,
+    OnlineStore,
+    Ports,
+    ReleaseStore,
+    RequestQueue,
+)
 from bellwether.database.engine import connect
 from bellwether.database.ledger import SqlLedger
 from bellwether.database.migrate import migrate
@@ -24,6 +32,7 @@ from bellwether.sentiment.lexicon import LexiconScorer
 from bellwether.settings import Settings
 from bellwether.sources.corporate_actions import ActionsSource
 from bellwether.sources.files import FilesSource
+from bellwether.sources.live import LiveBars
 from bellwether.sources.membership import UniverseSource
 from bellwether.sources.quotes import QuotesSource
 from bellwether.sources.sample import LAST_SESSION, SampleSource
@@ -62,16 +71,18 @@ def bootstrap(settings: Settings) -> Wired:
     engine = connect(settings.database, settings.database_pool)
     ledger = SqlLedger(engine)
     calendar = session_calendar()
-    online, queue = _redis(settings) if settings.redis_url else (_in_process(), None)
+    online, queue, feed = _redis(settings) if settings.redis_url else (_in_process(), None, None)
     ports = Ports(
         clock=_clock(settings, ledger, calendar),
         wall=SystemClock(),
         calendar=calendar,
         sources={s.name: s for s in (SampleSource(), FilesSource(), *WITHOUT_BARS)},
+        live=LiveBars(),
         lake=DeltaLake(settings.lake, settings.storage_options),
         features=DeltaFeatureStore(settings.lake, settings.storage_options),
         online=online,
         queue=queue,
+        feed=feed,
         releases=_releases(settings),
         ledger=ledger,
         log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
@@ -109,8 +120,9 @@ def _in_process() -> OnlineStore:
     return InProcessOnlineStore(SystemClock())
 
 
-def _redis(settings: Settings) -> tuple[OnlineStore, RequestQueue]:
+def _redis(settings: Settings) -> tuple[OnlineStore, RequestQueue, BarFeed]:
     from bellwether.events.redis_bus import RedisBus
+    from bellwether.events.redis_feed import RedisBarFeed
     from bellwether.events.redis_queue import RedisRequestQueue
     from bellwether.featurestore.cached import CachedOnlineStore
     from bellwether.featurestore.redis_store import RedisOnlineStore
@@ -121,4 +133,6 @@ def _redis(settings: Settings) -> tuple[OnlineStore, RequestQueue]:
     )
     bus = RedisBus(link)
     far = RedisOnlineStore(link, bus, SystemClock(), expire_days=settings.redis_expire_days)
-    return CachedOnlineStore(far, bus), RedisRequestQueue(link, capacity=settings.queue_capacity)
+    queue = RedisRequestQueue(link, capacity=settings.queue_capacity)
+    feed = RedisBarFeed(link, bus, shards=settings.live_shards, lease_s=settings.live_lease_s)
+    return CachedOnlineStore(far, bus), queue, feed

@@ -54,6 +54,10 @@ class Settings(BaseModel):
     """Seconds Redis has to answer."""
     redis_expire_days: int = Field(30, ge=1)
     """Days after which a vector that nobody renewed leaves Redis."""
+    live_shards: int = Field(16, ge=1, le=1024)
+    """Streams that live bars go through; the same for all who share a Redis."""
+    live_lease_s: float = Field(10.0, gt=0)
+    """Seconds after which a consumer of live bars that said nothing counts as dead."""
     queue_capacity: int = Field(10_000, ge=1)
     """Asynchronous requests that may wait; more are refused with 503."""
     queue_attempts: int = Field(3, ge=1)

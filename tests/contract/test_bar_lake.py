@@ -142,6 +142,22 @@ def test_the_watermark_grows_even_where_the_clock_stands(lake: Lake) -> None:
     assert second > first
 
 
+def test_what_changed_after_a_watermark_is_told(lake: Lake) -> None:
+    nothing = lake.changed(NOW - timedelta(days=1))
+    first = lake.append(LakeBatch(bars=bars()), NOW).watermark
+    second = lake.append(LakeBatch(bars=bars(symbol="DEF")), NOW).watermark
+    lake.append(LakeBatch(bars=bars()), NOW)  # a repeat
+    acted = bars().with_columns(split_ratio=pl.lit(2.0)).head(1)
+    third = lake.append(LakeBatch(bars=acted), NOW).watermark
+
+    assert nothing.rows() == []
+    since_first = lake.changed(first)
+    assert set(since_first["symbol"]) == {"ABC", "DEF"}
+    assert lake.changed(second).rows() == [("ABC", DAYS[0], third)]
+    assert lake.changed(third).height == 0
+    assert lake.changed(NOW - timedelta(days=1)).height == 3 + since_first.height
+
+
 def test_a_rejection_is_kept_once(lake: Lake) -> None:
     rejection = Rejection("files", "a.csv:3", "high_below_low", "high 1 is below low 2", "{}")
 

@@ -22,6 +22,7 @@ from bellwether.core.types import (
     CompactResult,
     DeadLetter,
     FeatureVector,
+    FedBar,
     OnlineCensus,
     OnlineEntry,
     QueueCounts,
@@ -29,6 +30,7 @@ from bellwether.core.types import (
     Rejection,
     ReleaseFiles,
     Remark,
+    ShardState,
     StoredPrediction,
 )
 
@@ -122,6 +124,14 @@ class BarSource(Protocol):
         ...
 
 
+class LiveSource(Protocol):
+    """A reader of live bars; it holds them to the rules that bars of files are held to."""
+
+    def read(self, told: Sequence[FedBar], known_until: datetime) -> SourceBatch:
+        """Read messages; one that is no bar, or breaks a rule, is rejected and never raises."""
+        ...
+
+
 class Lake(Protocol):
     """Facts about the market, append-only. Several processes may append at once.
 
@@ -174,6 +184,13 @@ class Lake(Protocol):
 
     def watermark(self) -> datetime | None:
         """Return the newest `ingested_at` of any bar; None while there is none."""
+        ...
+
+    def changed(self, after: datetime) -> pl.DataFrame:
+        """Return what was told after the watermark `after`: symbol, session and ingested_at.
+
+        One row a bar or action that was added or revised, by symbol and session.
+        """
         ...
 
     def quarantine(self) -> pl.DataFrame:
@@ -328,6 +345,49 @@ class RequestQueue(Protocol):
 
     def counts(self) -> QueueCounts:
         """Count."""
+        ...
+
+
+class BarFeed(Protocol):
+    """Live bars on their way to the lake: durable, in order a symbol, each delivered at least once.
+
+    Bars of one symbol lie in one shard, and one consumer at a time works on a shard, for as long as
+    it goes on saying so. Everything raises Unavailable when the feed is away.
+    """
+
+    def shard_of(self, symbol: str) -> int:
+        """Return the shard that the bars of `symbol` go through."""
+        ...
+
+    def publish(self, bars: Sequence[tuple[str, bytes]]) -> None:
+        """Send (symbol, message) pairs, in order; they are durable on return.
+
+        Raises Overloaded at capacity; bars before the one that found no room were sent.
+        """
+        ...
+
+    def hold(self, consumer: str) -> frozenset[int]:
+        """Go on holding shards, take free ones up to a fair share, give up what is more than it."""
+        ...
+
+    def keep(self, consumer: str) -> None:
+        """Say that `consumer` lives, and is still at work on the shards it holds."""
+        ...
+
+    def leave(self, consumer: str) -> None:
+        """Let go of all shards."""
+        ...
+
+    def take(self, consumer: str, limit: int, wait_s: float) -> list[FedBar]:
+        """Return the oldest bars that are not done of the shards held; the same until they are."""
+        ...
+
+    def done(self, consumer: str, bars: Sequence[FedBar]) -> frozenset[int]:
+        """Take bars off the feed; return the shards that were lost to another consumer meanwhile."""
+        ...
+
+    def states(self) -> list[ShardState]:
+        """Count what waits, shard by shard."""
         ...
 
 
@@ -665,17 +725,19 @@ class Ports:
     """Everything a use may touch, built once by `bootstrap`.
 
     `clock` is the market's time (it stands where data ends in the past); `wall` is the machine's,
-    for when a thing was recorded. `queue` is None where no server keeps one.
+    for when a thing was recorded. `queue` and `feed` are None where no server keeps them.
     """
 
     clock: Clock
     wall: Clock
     calendar: SessionCalendar
     sources: Mapping[str, BarSource]
+    live: LiveSource
     lake: Lake
     features: FeatureStore
     online: OnlineStore
     queue: RequestQueue | None
+    feed: BarFeed | None
     releases: ReleaseStore
     ledger: Ledger
     log: PredictionLog

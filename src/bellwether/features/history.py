@@ -10,6 +10,7 @@ import polars as pl
 
 from bellwether.core.asof import as_of
 from bellwether.core.calendar import SessionCalendar
+from bellwether.core.types import FeatureVector
 from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView
 from bellwether.features.exact import ARRAY_PAIRS, ARRAY_UNARY
@@ -151,6 +152,20 @@ def as_known(
         for series, decided in states(revisions, calendar, until)
     ]
     return pl.concat(pieces).unique(BAR_KEYS, keep="first", maintain_order=True).sort("session")
+
+
+def newest_vector(view: FeatureView, frame: pl.DataFrame, watermark: datetime) -> FeatureVector:
+    """Return the last row of a symbol's features (as `as_known` gives them) as a vector."""
+    last = frame.tail(1)
+    values = np.ascontiguousarray(last.select(view.columns).to_numpy()[0], dtype="<f8")
+    return FeatureVector(
+        last["symbol"][0],
+        last["session"][0],
+        view.version,
+        watermark,
+        values.tobytes(),
+        last["last_close"][0],
+    )
 
 
 def states(

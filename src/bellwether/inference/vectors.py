@@ -7,14 +7,13 @@ from datetime import date, datetime
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from bellwether.core.errors import MissingRecord, Unavailable
 from bellwether.core.ports import Ports
 from bellwether.core.types import FeatureVector
 from bellwether.features.catalog import FeatureView
-from bellwether.features.history import as_known
+from bellwether.features.history import as_known, newest_vector
 from bellwether.inference.catalogue import Catalogue, newer
 from bellwether.telemetry import FEATURE_READS, STAGE_SECONDS
 
@@ -106,16 +105,7 @@ class Vectors:
         if not isinstance(watermark, datetime):
             raise MissingRecord("bar", symbol, "bellwether ingest")
         frame = as_known(self._view, bars, self._ports.calendar, self._ports.clock.now())
-        last = frame.tail(1)
-        values = np.ascontiguousarray(last.select(self._view.columns).to_numpy()[0], dtype="<f8")
-        computed = FeatureVector(
-            symbol,
-            last["session"][0],
-            self._view.version,
-            watermark,
-            values.tobytes(),
-            last["last_close"][0],
-        )
+        computed = newest_vector(self._view, frame, watermark)
         self._give(computed)
         return computed
 

@@ -19,6 +19,7 @@ from bellwether.lake.told import Told, counted
 from bellwether.lake.upgrade import upgrade
 from bellwether.links.delta import DeltaTables
 
+CHANGED = ["symbol", "session", "ingested_at"]
 GRACE = timedelta(hours=24)
 """How long a writer may take before what it wrote without a commit counts as left behind."""
 
@@ -121,6 +122,14 @@ class DeltaLake:
         """Return the newest `ingested_at` of any bar or action; None while there is none."""
         with self._tables.guard():
             return self._commits().watermark
+
+    def changed(self, after: datetime) -> pl.DataFrame:
+        """Return symbol, session and ingested_at of bars and actions told after a watermark."""
+        with self._tables.guard():
+            before = self._commits()
+            tables = [self._rows.visible(table, before) for table in (BARS, ACTIONS)]
+            new = [t.filter(pl.col("ingested_at") > after).select(CHANGED) for t in tables]
+            return pl.concat(new).unique().sort(CHANGED).collect()
 
     def quarantine(self) -> pl.DataFrame:
         """Return the rejected records (schema QUARANTINE)."""

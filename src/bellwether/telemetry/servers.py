@@ -100,3 +100,27 @@ QUEUE_LENGTH = Gauge(
     ["state"],
     multiprocess_mode="livemostrecent",
 )
+LIVE_PUBLISHED = Counter("bellwether_live_bars_published_total", "Live bars sent to the feed.")
+LIVE_REFUSED = Counter(
+    "bellwether_live_bars_refused_total", "Live bars not sent because the feed was full."
+)
+LIVE_WAITING = Gauge(
+    "bellwether_live_bars_waiting",
+    "Live bars that waited when last counted.",
+    multiprocess_mode="livemostrecent",
+)
+LIVE_BARS = Counter(
+    "bellwether_live_bars_taken_total",
+    "Live bars that were taken off the feed: accepted or rejected.",
+    ["outcome"],
+)
+LIVE_VECTORS = Counter(
+    "bellwether_live_vectors_total",
+    "Vectors made from live bars: by a push to the stream, or computed anew from the lake.",
+    ["how"],
+)
+LIVE_SECONDS = Histogram(
+    "bellwether_live_batch_seconds",
+    "From taking bars off the feed until their vectors are in the online store.",
+    buckets=SECONDS,
+)
