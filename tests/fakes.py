@@ -13,6 +13,7 @@ import polars as pl
 from bellwether.core.errors import Overloaded
 from bellwether.core.ports import (
     AuditRow,
+    BacktestRow,
     IngestionRow,
     LakeBatch,
     MaterialisationRow,
@@ -287,6 +288,7 @@ class MemoryLedger:
         self._quality: list[QualityRow] = []
         self._repairs: dict[str, RepairRow] = {}
         self._audits: list[AuditRow] = []
+        self._backtests: list[BacktestRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
 
@@ -342,6 +344,15 @@ class MemoryLedger:
         """List repairs, oldest first; all, or those of some symbols."""
         mine = [r for r in self._repairs.values() if symbols is None or r.symbol in symbols]
         return sorted(mine, key=lambda r: (r.applied_at, r.symbol, r.session, r.field))
+
+    def record_backtest(self, row: BacktestRow) -> None:
+        """Keep one finished backtest."""
+        self._backtests.append(row)
+
+    def backtests(self, key: str | None = None, limit: int = 100) -> list[BacktestRow]:
+        """Return the newest backtests, newest first."""
+        mine = [b for b in self._backtests if key is None or b.key == key]
+        return sorted(mine, key=lambda b: (b.finished_at, b.backtest_id), reverse=True)[:limit]
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases together."""

@@ -28,6 +28,7 @@ from bellwether.links.bucket import is_remote
 from bellwether.registry.folder import FolderReleases
 from bellwether.registry.mlflow_mirror import MlflowMirror
 from bellwether.registry.objects import ObjectReleases
+from bellwether.registry.work import ObjectWorkFiles
 from bellwether.sentiment.lexicon import LexiconScorer
 from bellwether.settings import Settings
 from bellwether.sources.corporate_actions import ActionsSource
@@ -84,6 +85,7 @@ def bootstrap(settings: Settings) -> Wired:
         queue=queue,
         feed=feed,
         releases=_releases(settings),
+        work=ObjectWorkFiles(settings.work, settings.storage_options),
         ledger=ledger,
         log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),

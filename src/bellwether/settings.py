@@ -66,6 +66,9 @@ class Settings(BaseModel):
     """Folder or s3:// address of the Delta tables; empty means `home`/lake."""
     releases_url: str = ""
     """Folder or s3:// address of the releases; empty means `home`/releases."""
+    work_url: str = ""
+    """Folder or s3:// address of what long work leaves: parts of backtests, reports; empty means
+    `home`/work."""
     s3_endpoint: str = ""
     """Address of an S3-compatible server; empty means AWS."""
     s3_region: str = "us-east-1"
@@ -133,6 +136,11 @@ class Settings(BaseModel):
     def releases(self) -> str:
         """Place of the releases in force."""
         return self.releases_url or str((self.home / "releases").resolve())
+
+    @property
+    def work(self) -> str:
+        """Place of what long work leaves."""
+        return self.work_url or str((self.home / "work").resolve())
 
     @property
     def storage_options(self) -> dict[str, str]:

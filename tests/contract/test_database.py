@@ -16,6 +16,7 @@ from tests.servers import Postgres
 from bellwether.core.errors import ConfigError, Overloaded, StorageError, Unavailable
 from bellwether.core.ports import (
     AuditRow,
+    BacktestRow,
     IngestionRow,
     Ledger,
     MaterialisationRow,
@@ -380,6 +381,21 @@ def test_predictions_lie_in_the_month_of_their_key(postgres: Postgres) -> None:
     assert tables[1] == "predictions_rest"
     assert tables[0] in plan
     assert "predictions_rest" not in plan
+
+
+def test_backtests_are_found_newest_first(ledger: Ledger) -> None:
+    def row(n: int, key: str) -> BacktestRow:
+        at = NOW + timedelta(minutes=n)
+        return BacktestRow(f"b{n}", key, at, at, NOW, ("A", "B"), "{}", '{"n": 1}', "f" * 64)
+
+    rows = [row(1, "k1"), row(2, "k2"), row(3, "k1")]
+    for one in rows:
+        ledger.record_backtest(one)
+
+    assert ledger.backtests() == rows[::-1]
+    assert ledger.backtests(limit=1) == rows[2:]
+    assert ledger.backtests("k1") == [rows[2], rows[0]]
+    assert ledger.backtests("k3") == []
 
 
 def test_audits_are_found_by_subject_and_state(ledger: Ledger) -> None:

@@ -448,6 +448,34 @@ class Jobs(Protocol):
         ...
 
 
+class WorkFiles(Protocol):
+    """Files of long work, by the work they belong to and a name: parts done so far, and reports.
+
+    Names of works and files are of letters, digits, dot, dash and underscore. Everything raises
+    Unavailable when a bucket is away.
+    """
+
+    def keep(self, work: str, name: str, content: bytes) -> None:
+        """Keep a file, whole or not at all; one of the same name is replaced."""
+        ...
+
+    def read(self, work: str, name: str) -> bytes | None:
+        """Return a file; None where there is none, or where its bytes are not those that were kept."""
+        ...
+
+    def names(self, work: str) -> list[str]:
+        """List the names of a work's files, sorted."""
+        ...
+
+    def works(self) -> list[str]:
+        """List the works that have files, sorted."""
+        ...
+
+    def drop(self, work: str) -> None:
+        """Remove all files of a work."""
+        ...
+
+
 class ReleaseStore(Protocol):
     """Immutable releases, named by the hash of their content."""
 
@@ -585,6 +613,25 @@ class AuditRow:
     report: str
 
 
+@dataclass(frozen=True, slots=True)
+class BacktestRow:
+    """One finished backtest: what was asked, on which data, what came out (as JSON).
+
+    `key` is the hash of the question; `result_hash` that of every forecast and every traded
+    session. `symbols` are those judged.
+    """
+
+    backtest_id: str
+    key: str
+    created_at: datetime
+    finished_at: datetime
+    watermark: datetime
+    symbols: tuple[str, ...]
+    config: str
+    summary: str
+    result_hash: str
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -630,6 +677,14 @@ class Ledger(Protocol):
 
     def newest_audit(self, subject: str, watermark: datetime) -> AuditRow | None:
         """Return the newest audit of `subject` at a watermark, or None."""
+        ...
+
+    def record_backtest(self, row: BacktestRow) -> None:
+        """Keep one finished backtest."""
+        ...
+
+    def backtests(self, key: str | None = None, limit: int = 100) -> list[BacktestRow]:
+        """Return the newest backtests, newest first; all, or those of one question."""
         ...
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
@@ -739,6 +794,7 @@ class Ports:
     queue: RequestQueue | None
     feed: BarFeed | None
     releases: ReleaseStore
+    work: WorkFiles
     ledger: Ledger
     log: PredictionLog
     tracker: Tracker

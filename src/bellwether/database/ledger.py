@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bellwether.core.ports import (
     AuditRow,
+    BacktestRow,
     IngestionRow,
     MaterialisationRow,
     QualityRow,
@@ -109,6 +110,20 @@ class SqlLedger:
         query = sa.select(t).where(t.c.subject == subject, t.c.watermark == watermark)
         rows = self._read(query.order_by(t.c.created_at.desc(), t.c.audit_id.desc()).limit(1))
         return AuditRow(**rows[0]) if rows else None
+
+    def record_backtest(self, row: BacktestRow) -> None:
+        """Keep one finished backtest."""
+        values = asdict(row) | {"symbols": json.dumps(row.symbols)}
+        self._write(sa.insert(tables.backtests).values(**values))
+
+    def backtests(self, key: str | None = None, limit: int = 100) -> list[BacktestRow]:
+        """Return the newest backtests, newest first; all, or those of one question."""
+        t = tables.backtests
+        query = sa.select(t).order_by(t.c.finished_at.desc(), t.c.backtest_id.desc()).limit(limit)
+        rows = self._read(query if key is None else query.where(t.c.key == key))
+        return [
+            BacktestRow(**{**row, "symbols": tuple(json.loads(row["symbols"]))}) for row in rows
+        ]
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
         """Keep a training run and its releases in one transaction."""

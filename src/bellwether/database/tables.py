@@ -62,6 +62,20 @@ materialisations = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
 )
 
+backtests = sa.Table(
+    "backtests",
+    metadata,
+    sa.Column("backtest_id", sa.String(36), primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False, index=True),
+    sa.Column("created_at", UtcMicros, nullable=False),
+    sa.Column("finished_at", UtcMicros, nullable=False, index=True),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("symbols", sa.Text, nullable=False),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("result_hash", sa.String(64), nullable=False),
+)
+
 audits = sa.Table(
     "audits",
     metadata,

@@ -24,7 +24,8 @@ from bellwether.models.base import Forecasts
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
-from bellwether.pipelines.walk import Walk, drawn_in, folds_of, piece, trade
+from bellwether.pipelines.folds import drawn_in, pieces, told_of
+from bellwether.pipelines.walk import Walk, folds_of, trade
 
 MOST = 10
 WITHOUT, WITH = "without", "with"
@@ -50,15 +51,15 @@ def study(
     view = candidates(data.view.features, n)
     made = _computed(data, view, watermark, ports)
     dates = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
-    pieces, chosen = [], []
+    parts, chosen = [], []
     folds = folds_of(data, how)
     for done, fold in enumerate(folds):
         picked = chosen_in(fold, made, data.y, dates)
         chosen.append([view.columns[j] for j in picked.chosen])
         scored = _scored(data, made[:, picked.chosen], chosen[-1], fold, model, how)
-        pieces.append(piece(data, fold, scored))
+        parts.append(pieces(data, [fold], [told_of(scored)]))
         progress("Judging generated features", done + 1, len(folds))
-    record = pl.concat(pieces).sort("decision_at", "symbol")
+    record = pl.concat(parts).sort("decision_at", "symbol")
     record = trade(record, data, (WITHOUT, WITH), how.horizon_sessions)
     table = {m: figures(record, m, how.horizon_sessions) for m in (WITHOUT, WITH)}
     often = Counter(name for names in chosen for name in names).most_common(MOST)

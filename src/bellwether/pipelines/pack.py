@@ -22,7 +22,7 @@ from bellwether.models.explain import contributions
 from bellwether.models.factory import BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
-from bellwether.pipelines.walk import drawn_in
+from bellwether.pipelines.folds import drawn_in
 
 GOLDEN_ROWS = 16
 IMPORTANCE_ROWS = 256

@@ -4,17 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
 from bellwether.core.ports import Progress
 from bellwether.evaluation.splits import Fold, walk_forward
-from bellwether.models.base import Forecasts, Matrix
-from bellwether.models.factory import make
-from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
-from bellwether.quality.treatments import winsorise
+from bellwether.pipelines.folds import Place, Recipe, pieces, score
 
 ADV_SESSIONS = 20
 
@@ -52,16 +48,10 @@ def walk(
     InsufficientHistory
         If there is not one fold.
     """
-    from joblib import Parallel, delayed
-
     folds = folds_of(data, how)
-    jobs = (delayed(_score)(data.X, data.y, f, models, data.view.model_columns, how) for f in folds)
-    results = Parallel(n_jobs=how.workers, return_as="generator")(jobs)
-    pieces = []
-    for done, (fold, scored) in enumerate(zip(folds, results, strict=True)):
-        pieces.append(piece(data, fold, scored))
-        progress(what, done + 1, len(folds))
-    record = pl.concat(pieces).sort("decision_at", "symbol")
+    recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
+    scored = score(data, folds, recipe, Place(how.workers), progress, what)
+    record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
     return trade(record, data, models, how.horizon_sessions)
 
 
@@ -73,37 +63,6 @@ def folds_of(data: Dataset, how: Walk) -> list[Fold]:
         min_train_dates=how.min_train_dates,
         test_dates=how.test_dates,
     )
-
-
-def _score(
-    X: Matrix,
-    y: npt.NDArray[np.float64],
-    fold: Fold,
-    models: Sequence[str],
-    columns: Sequence[str],
-    how: Walk,
-) -> dict[str, Forecasts]:
-    train = np.ascontiguousarray(X[fold.train])
-    test = np.ascontiguousarray(X[fold.test])
-    targets = drawn_in(y[fold.train], how.winsorise)
-    packed = {n: make(n, columns, seed=how.seed).fit(train, targets).pack() for n in models}
-    return {name: PackedModel(content).predict(test) for name, content in packed.items()}
-
-
-def drawn_in(y: npt.NDArray[np.float64], scales: float | None) -> npt.NDArray[np.float64]:
-    """Return training targets as models see them: as they are, unless a run asks otherwise."""
-    return y if scales is None else winsorise(y, scales).values
-
-
-def piece(data: Dataset, fold: Fold, scored: dict[str, Forecasts]) -> pl.DataFrame:
-    """Put what each model said of a fold's test rows beside them."""
-    columns: dict[str, pl.Series] = {}
-    for name, forecasts in scored.items():
-        columns[f"forecast_{name}"] = pl.Series(forecasts.log_return)
-        columns[f"probability_{name}"] = pl.Series(forecasts.probability_up)
-        columns[f"direction_{name}"] = pl.Series(forecasts.direction())
-    number = pl.lit(fold.number, dtype=pl.Int32)
-    return data.rows[fold.test].with_columns(fold=number, **columns)
 
 
 def trade(record: pl.DataFrame, data: Dataset, models: Sequence[str], horizon: int) -> pl.DataFrame:

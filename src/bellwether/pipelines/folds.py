@@ -1,0 +1,247 @@
+"""Fitting and scoring folds: in this process, in others, or on a Dask cluster; resumably."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bellwether.core.errors import Unavailable
+from bellwether.core.ports import Progress, WorkFiles
+from bellwether.evaluation.splits import Fold
+from bellwether.models.base import Column, Forecasts, Matrix
+from bellwether.models.factory import make
+from bellwether.models.packed import PackedModel
+from bellwether.pipelines.dataset import Dataset
+from bellwether.quality.treatments import winsorise
+
+MIN_NAMES = 5
+AGED = {
+    "age": pl.Int32,
+    "session": pl.Date,
+    "n": pl.Int32,
+    "calls": pl.Int32,
+    "hits": pl.Int32,
+    "squared_error": pl.Float64,
+    "squared_return": pl.Float64,
+    "ic": pl.Float64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How models of a fold are made.
+
+    `models[0]` is the one whose ageing is followed: it also forecasts the next `ages` periods.
+    `winsorise` draws training targets in to so many robust deviations.
+    """
+
+    models: tuple[str, ...]
+    columns: tuple[str, ...]
+    seed: int = 0
+    winsorise: float | None = None
+    ages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where folds are worked on: so many processes here, or the workers of a Dask scheduler."""
+
+    workers: int = 1
+    dask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where folds that are done are kept, so that a killed run goes on with the others."""
+
+    files: WorkFiles
+    work: str
+
+    def read(self, fold: Fold) -> "Scored | None":
+        """Return a fold that is done, or None."""
+        told = self.files.read(self.work, f"{_name(fold)}.arrow")
+        aged = self.files.read(self.work, f"{_name(fold)}.aged.arrow")
+        if told is None or aged is None:
+            return None
+        return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)))
+
+    def keep(self, fold: Fold, scored: "Scored") -> None:
+        """Keep a fold."""
+        self.files.keep(self.work, f"{_name(fold)}.aged.arrow", _bytes(scored.aged))
+        self.files.keep(self.work, f"{_name(fold)}.arrow", _bytes(scored.told))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the models of one fold said.
+
+    `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
+    a session of the periods after it: what the main model of this fold was worth then.
+    """
+
+    told: pl.DataFrame
+    aged: pl.DataFrame
+
+
+def score(
+    data: Dataset,
+    folds: Sequence[Fold],
+    recipe: Recipe,
+    place: Place,
+    progress: Progress,
+    what: str,
+    kept: Kept | None = None,
+) -> list[Scored]:
+    """Fit and score every fold; the same numbers wherever that is done, and in whatever order.
+
+    Raises
+    ------
+    Unavailable
+        If the Dask scheduler cannot be reached.
+    """
+    found: dict[int, Scored] = {}
+    for at, fold in enumerate(folds):
+        done = kept.read(fold) if kept is not None else None
+        if done is not None:
+            found[at] = done
+    progress(what, len(found), len(folds))
+    todo = [at for at in range(len(folds)) if at not in found]
+    for at, scored in _run(data, folds, todo, recipe, place):
+        if kept is not None:
+            kept.keep(folds[at], scored)
+        found[at] = scored
+        progress(what, len(found), len(folds))
+    return [found[at] for at in range(len(folds))]
+
+
+def _run(
+    data: Dataset, folds: Sequence[Fold], todo: Sequence[int], recipe: Recipe, place: Place
+) -> Iterator[tuple[int, Scored]]:
+    from joblib import Parallel, delayed
+
+    X, y = data.X, data.y
+    dates = data.rows["session"].to_numpy().astype("datetime64[D]")
+    jobs = (
+        delayed(_one)(
+            at, X, y, dates, folds[at], [f.test for f in _after(folds, at, recipe)], recipe
+        )
+        for at in todo
+    )
+    with _backend(place, [X, y, dates]) as workers:
+        yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+
+
+@contextmanager
+def _backend(place: Place, shared: list[Any]) -> Iterator[int]:
+    """Choose where joblib runs; what is shared is sent to a cluster once."""
+    if place.dask is None:
+        yield place.workers
+        return
+    from distributed import Client
+    from joblib import parallel_config
+
+    try:
+        client = Client(place.dask, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise Unavailable("dask", f"{place.dask}: {error}") from error
+    with client, parallel_config(backend="dask", client=client, scatter=shared):
+        yield -1
+
+
+def _after(folds: Sequence[Fold], at: int, recipe: Recipe) -> Sequence[Fold]:
+    return folds[at + 1 : at + 1 + recipe.ages]
+
+
+def _one(
+    at: int,
+    X: Matrix,
+    y: Column,
+    dates: npt.NDArray[np.datetime64],
+    fold: Fold,
+    later: Sequence[npt.NDArray[np.int64]],
+    recipe: Recipe,
+) -> tuple[int, Scored]:
+    packed = fitted(X, y, fold.train, recipe)
+    test = np.ascontiguousarray(X[fold.test])
+    told = {name: PackedModel(content).predict(test) for name, content in packed.items()}
+    main = PackedModel(packed[recipe.models[0]])
+    aged = [
+        _aged(age, main.predict(np.ascontiguousarray(X[rows])), y[rows], dates[rows])
+        for age, rows in enumerate((fold.test, *later))
+    ]
+    return at, Scored(told_of(told), pl.concat(aged))
+
+
+def fitted(X: Matrix, y: Column, train: npt.NDArray[np.int64], recipe: Recipe) -> dict[str, bytes]:
+    """Fit each model on some rows and return it packed."""
+    rows = np.ascontiguousarray(X[train])
+    targets = drawn_in(y[train], recipe.winsorise)
+    return {
+        name: make(name, recipe.columns, seed=recipe.seed).fit(rows, targets).pack()
+        for name in recipe.models
+    }
+
+
+def drawn_in(y: Column, scales: float | None) -> Column:
+    """Return training targets as models see them: as they are, unless a run asks otherwise."""
+    return y if scales is None else winsorise(y, scales).values
+
+
+def told_of(told: Mapping[str, Forecasts]) -> pl.DataFrame:
+    """Return what models said of some rows as columns `forecast_m` and `probability_m`."""
+    columns: dict[str, Column] = {}
+    for name, said in told.items():
+        columns[f"forecast_{name}"] = said.log_return
+        columns[f"probability_{name}"] = said.probability_up
+    return pl.DataFrame(columns)
+
+
+def _aged(age: int, said: Forecasts, y: Column, dates: npt.NDArray[np.datetime64]) -> pl.DataFrame:
+    """Sum up, session by session, what a model so many periods old was worth."""
+    rows = pl.DataFrame(
+        {"session": dates, "y": y, "f": said.log_return, "d": said.direction().astype(np.int32)}
+    )
+    called = (pl.col("d") != 0) & (pl.col("y") != 0)
+    many = (pl.len() >= MIN_NAMES) & (pl.col("f").n_unique() > 1) & (pl.col("y").n_unique() > 1)
+    ic = pl.corr(pl.col("f").rank(), pl.col("y").rank())
+    found = rows.group_by("session").agg(
+        n=pl.len().cast(pl.Int32),
+        calls=called.sum().cast(pl.Int32),
+        hits=(called & (pl.col("d") == pl.col("y").sign())).sum().cast(pl.Int32),
+        squared_error=((pl.col("y") - pl.col("f")) ** 2).sum(),
+        squared_return=(pl.col("y") ** 2).sum(),
+        ic=pl.when(many).then(ic),
+    )
+    marked = found.with_columns(age=pl.lit(age, dtype=pl.Int32))
+    return marked.sort("session").select(pl.col(c).cast(t) for c, t in AGED.items())
+
+
+def pieces(data: Dataset, folds: Sequence[Fold], told: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put what was said of each fold's test rows beside them: `fold`, and three columns a model."""
+    parts = []
+    for fold, said in zip(folds, told, strict=True):
+        number = pl.lit(fold.number, dtype=pl.Int32)
+        names = [c.removeprefix("probability_") for c in said.columns if c.startswith("p")]
+        calls = [
+            (pl.col(f"probability_{n}") - 0.5).sign().cast(pl.Int8).alias(f"direction_{n}")
+            for n in names
+        ]
+        order = [f"{kind}_{n}" for n in names for kind in ("forecast", "probability", "direction")]
+        columns = said.with_columns(calls).select(order)
+        parts.append(data.rows[fold.test].with_columns(fold=number).hstack(columns))
+    return pl.concat(parts)
+
+
+def _name(fold: Fold) -> str:
+    return f"fold-{fold.number:04d}"
+
+
+def _bytes(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.write_ipc(out, compression="zstd")
+    return out.getvalue()
