@@ -9,6 +9,7 @@ from bellwether.cli.frame import edge, say, tell
 
 if TYPE_CHECKING:
     from bellwether.evaluation.plan import Plan
+    from bellwether.evaluation.rule_record import Trial
 
 evaluate = typer.Typer(no_args_is_help=True)
 
@@ -99,5 +100,75 @@ def _plan(
     rows = None if window == "expanding" else int(window)
     try:
         return Plan(0, rows, restrict, combine, horizon, hac_lags, mean, min_rows)
+    except InvalidRequest as error:
+        raise InvalidRequest(OPTIONS[error.field], error.why) from error
+
+
+@evaluate.command()
+def rule(  # noqa: PLR0913, PLR0917 - one argument an option of the command's contract
+    frame: Annotated[Path, typer.Option(help="The table: .csv, .csv.gz or .parquet.")],
+    date: Annotated[str, typer.Option(help="Its column of dates, in order.")],
+    price: Annotated[str, typer.Option(help="Its column of closes.")],
+    rule: Annotated[
+        str,
+        typer.Option(help="sma:S,L[,band], channel:L[,band], filter:size or momentum:L."),
+    ],
+    hold: Annotated[
+        str, typer.Option(help="variable: until the rule changes its mind; or rows, such as 10.")
+    ] = "variable",
+    since: Annotated[str | None, typer.Option("--from", help="First date.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Last date.")] = None,
+    delay: Annotated[int, typer.Option(help="Rows between signal and first return earned.")] = 0,
+    cost_bps: Annotated[float, typer.Option(help="Cost of trading all, one way.")] = 0.0,
+    side: Annotated[str, typer.Option(help="both, or long: out of the market on sells.")] = "both",
+    warm_up: Annotated[
+        str, typer.Option(help="Averages begin inside the sample, or before it.")
+    ] = "inside",
+    bootstrap: Annotated[
+        str, typer.Option(help="Compare with simulated series: none, random-walk, ar1 or block.")
+    ] = "none",
+    reps: Annotated[int, typer.Option(help="Simulated series.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Follow a trading rule over a price series, and compare what followed buys, sells and all.
+
+    Example: bellwether evaluate rule --frame djia.csv --date date --price Close --rule sma:1,50
+    --from 1897-01-01 --to 1986-12-31
+    """
+    with edge(as_json=as_json):
+        from bellwether.pipelines import evaluate_rule as use
+
+        config = use.RuleConfig(
+            frame=frame,
+            date=date,
+            price=price,
+            trial=_trial(rule, hold, delay, cost_bps, side),
+            since=since,
+            until=until,
+            warm_up=warm_up,
+            null=None if bootstrap == "none" else bootstrap,
+            reps=reps,
+            seed=seed,
+        )
+        report = use.run(config)
+        if as_json:
+            tell(report.as_json())
+            return
+        for line in report.lines():
+            say(line)
+
+
+def _trial(rule: str, hold: str, delay: int, cost_bps: float, side: str) -> "Trial":
+    from bellwether.core.errors import InvalidRequest
+    from bellwether.evaluation.rule_record import Trial
+    from bellwether.evaluation.rules import read_rule
+    from bellwether.pipelines.evaluate_rule import OPTIONS
+
+    if hold != "variable" and not (hold.isascii() and hold.isdigit()):
+        raise InvalidRequest("--hold", f"{hold!r} is neither variable nor a number of rows")
+    rows = None if hold == "variable" else int(hold)
+    try:
+        return Trial(read_rule(rule), rows, delay, cost_bps, side)
     except InvalidRequest as error:
         raise InvalidRequest(OPTIONS[error.field], error.why) from error
