@@ -238,7 +238,8 @@ def _start(name: str, X: Floats, begin: int, end: int, plan: Plan) -> int:
     if plan.min_rows is not None and possible < end:
         return possible
     if possible >= end:
-        raise InvalidRequest(name, f"{end - begin} rows are too few; {need} come before a forecast")
+        least = need + plan.horizon - 1
+        raise InvalidRequest(name, f"{end - begin} rows are too few; a forecast needs {least} before")
     raise InvalidRequest(
         name,
         f"{max(have, 0)} rows are known before the first forecast, at least {need} needed; "
