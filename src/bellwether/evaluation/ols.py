@@ -40,7 +40,8 @@ def refit(
 
     Row t is forecast with rows a .. t - `horizon`, a = 0 (expanding) or such that there are
     `window` of them. One predictor: b = Sxy / Sxx, expanding by Welford's (1962) updates, rolling
-    on each window's own deviations, so that a large level costs no digits. Several predictors:
+    on each window's own deviations, both from the first row's value, so that a large level costs
+    no digits. Several predictors:
     `numpy.linalg.lstsq` on scaled deviations; the shortest solution where columns repeat each
     other.
 
@@ -70,16 +71,18 @@ def refit(
     if first - horizon + 1 < need:
         have = max(first - horizon + 1, 0)
         raise InvalidRequest("first", f"{have} rows are known before it, at least {need} needed")
-    scaled = X / _scale(X)
+    away = X - X[0]  # near values differ exactly, their means do not
+    scale = _scale(away)
+    scaled, size = away / scale, np.maximum.accumulate(np.abs(X[:, 0])) / scale[0]
     n, k = X.shape
     found = Refits(np.full(n, np.nan), np.full(n, np.nan), np.full((n, k), np.nan))
     if k > 1:
         _several(scaled, y, found, first, window, horizon)
     elif window is None:
-        _expanding(scaled[:, 0], y, found, first, horizon)
+        _expanding(scaled[:, 0], y, size, found, first, horizon)
     else:
-        _rolling(scaled[:, 0], y, found, first, window, horizon)
-    return Refits(found.forecast, found.mean, found.slope / _scale(X))
+        _rolling(scaled[:, 0], y, size, found, first, window, horizon)
+    return Refits(found.forecast, found.mean, found.slope / scale)
 
 
 def r_squared(X: Floats, y: Floats) -> float | None:
@@ -87,7 +90,8 @@ def r_squared(X: Floats, y: Floats) -> float | None:
 
     None where y does not vary.
     """
-    centred, target = _deviations(X / _scale(X)), _deviations(y)
+    away = X - X[0]
+    centred, target = _deviations(away / _scale(away)), _deviations(y)
     total = float(target @ target)
     if total == 0:
         return None
@@ -101,9 +105,9 @@ def varies(x: Floats) -> bool:
     return bool(np.ptp(x) > SAME * np.abs(x).max()) if x.size else False
 
 
-def _expanding(x: Floats, y: Floats, out: Refits, first: int, horizon: int) -> None:
-    mean_x = mean_y = sxx = sxy = largest = 0.0
-    xs, ys = x.tolist(), y.tolist()
+def _expanding(x: Floats, y: Floats, size: Floats, out: Refits, first: int, horizon: int) -> None:
+    mean_x = mean_y = sxx = sxy = 0.0
+    xs, ys, least = x.tolist(), y.tolist(), ((SAME * size) ** 2).tolist()
     for t in range(horizon, len(xs)):
         row = t - horizon
         gone = xs[row] - mean_x
@@ -111,15 +115,15 @@ def _expanding(x: Floats, y: Floats, out: Refits, first: int, horizon: int) -> N
         mean_y += (ys[row] - mean_y) / (row + 1)
         sxx += gone * (xs[row] - mean_x)
         sxy += gone * (ys[row] - mean_y)
-        largest = max(largest, abs(xs[row]))
         if t >= first:
-            flat = sxx <= (row + 1) * (SAME * largest) ** 2
-            slope = 0.0 if flat else sxy / sxx
+            slope = 0.0 if sxx <= (row + 1) * least[row] else sxy / sxx
             out.slope[t, 0], out.mean[t] = slope, mean_y
             out.forecast[t] = mean_y + slope * (xs[t] - mean_x)
 
 
-def _rolling(x: Floats, y: Floats, out: Refits, first: int, window: int, horizon: int) -> None:
+def _rolling(  # noqa: PLR0913, PLR0917 - one series and where it is to be fitted
+    x: Floats, y: Floats, size: Floats, out: Refits, first: int, window: int, horizon: int
+) -> None:
     view = np.lib.stride_tricks.sliding_window_view
     of_x, of_y = view(x, window), view(y, window)
     for rows in _chunks(first, x.size, window):
@@ -128,7 +132,7 @@ def _rolling(x: Floats, y: Floats, out: Refits, first: int, window: int, horizon
         dx = of_x[at] - mean_x[:, None]
         sxx = (dx * dx).sum(axis=1)
         sxy = (dx * (of_y[at] - mean_y[:, None])).sum(axis=1)
-        flat = sxx <= window * (SAME * np.abs(of_x[at]).max(axis=1)) ** 2
+        flat = sxx <= window * (SAME * size[rows - horizon]) ** 2
         slope = np.where(flat, 0.0, sxy / np.where(flat, 1.0, sxx))
         out.slope[rows, 0], out.mean[rows] = slope, mean_y
         out.forecast[rows] = mean_y + slope * (x[rows] - mean_x)

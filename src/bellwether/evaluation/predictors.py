@@ -239,7 +239,9 @@ def _start(name: str, X: Floats, begin: int, end: int, plan: Plan) -> int:
         return possible
     if possible >= end:
         least = need + plan.horizon - 1
-        raise InvalidRequest(name, f"{end - begin} rows are too few; a forecast needs {least} before")
+        raise InvalidRequest(
+            name, f"{end - begin} rows are too few; a forecast needs {least} before"
+        )
     raise InvalidRequest(
         name,
         f"{max(have, 0)} rows are known before the first forecast, at least {need} needed; "
