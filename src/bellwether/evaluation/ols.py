@@ -121,7 +121,7 @@ def _expanding(x: Floats, y: Floats, size: Floats, out: Refits, first: int, hori
             out.forecast[t] = mean_y + slope * (xs[t] - mean_x)
 
 
-def _rolling(  # noqa: PLR0913, PLR0917 - one series and where it is to be fitted
+def _rolling(
     x: Floats, y: Floats, size: Floats, out: Refits, first: int, window: int, horizon: int
 ) -> None:
     view = np.lib.stride_tricks.sliding_window_view

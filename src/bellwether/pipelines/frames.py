@@ -1,5 +1,7 @@
 """Read a user's own table: a column of dates and columns of numbers."""
 
+import gzip
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -65,8 +67,11 @@ def _read(path: Path) -> pl.DataFrame:
     try:
         if path.name.lower().endswith(".parquet"):
             return pl.read_parquet(path)
-        frame = pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        content = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+        frame = pl.read_csv(content, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
         said = str(error).splitlines()
         raise UnreadableFile(path.name, said[0] if said else "cannot be read") from error
     twice = [name for name in frame.columns if "_duplicated_" in name]
@@ -93,7 +98,7 @@ def _label(value: object) -> str:
 
 
 def _numbers(file: str, column: pl.Series) -> Floats:
-    if column.dtype == pl.Boolean or column.dtype.is_numeric():
+    if column.dtype in (pl.Boolean, pl.Null) or column.dtype.is_numeric():
         return column.cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
     if column.dtype != pl.String:
         raise UnreadableFile(file, f"column {column.name!r} holds {column.dtype}, not numbers")
