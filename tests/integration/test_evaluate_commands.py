@@ -81,6 +81,8 @@ FORMS: dict[str, tuple[list[Any], str, str]] = {
     "dashes": ([f"{1950 + i // 12}-{i % 12 + 1:02d}" for i in range(50)], "1951-09", "195109"),
     "day": (DAYS, "1950-01-21", "19500121"),
     "instant": ([f"{t.isoformat()}Z" for t in HOURS], "2000-01-01T20:00", "2000-01-01T20:00:00Z"),
+    "moments": (HOURS.to_list(), "2000-01-01T20:00", "2000-01-01T20:00:00Z"),
+    "midnights": ([datetime(1950 + i, 1, 1) for i in range(50)], "1970-01-01", "1970"),  # noqa: DTZ001
     "float": ([float(y) for y in YEARS], "1970", "1970-05-05"),
 }
 

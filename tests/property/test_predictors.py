@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.clark_west import clark_west
 from bellwether.evaluation.ols import r_squared, refit
 from bellwether.evaluation.plan import COMBINATIONS, Plan
@@ -53,6 +54,12 @@ def test_the_whole_sample_is_that_of_statsmodels(seed: int, k: int, level: float
     score = evaluate(y, columns, Plan(20)).scores["x"]
     assert r_squared(X, y) == pytest.approx(fit.rsquared, abs=1e-9)
     assert score.r2_is_adj == pytest.approx(fit.rsquared_adj, abs=1e-9)
+
+
+def test_hours_of_work_are_refused() -> None:
+    X = np.random.default_rng(1).normal(size=(300_000, 2))
+    with pytest.raises(InvalidRequest, match="would take hours"):
+        refit(X, X[:, 0], first=10)
 
 
 @given(seeds, st.integers(21, N - 1))

@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 
 LARGEST = 1e100  # larger values could not be squared and added up
 CHUNK = 4_000_000  # values of rolling windows that are laid out at a time
+MOST_CELLS = 10_000_000_000  # of several predictors, over all fits: minutes
 SAME = 4 * np.finfo(np.float64).eps  # a spread this small, relative to the values, is rounding
 
 
@@ -141,6 +142,10 @@ def _rolling(
 def _several(
     X: Floats, y: Floats, out: Refits, first: int, window: int | None, horizon: int
 ) -> None:
+    longest = len(y) if window is None else window
+    if (len(y) - first) * longest * X.shape[1] > MOST_CELLS:
+        why = f"{len(y) - first} fits of up to {longest} rows and {X.shape[1]} predictors"
+        raise InvalidRequest("window", f"{why} would take hours; choose a shorter one")
     for t in range(first, len(y)):
         end = t - horizon + 1
         rows = slice(0 if window is None else end - window, end)

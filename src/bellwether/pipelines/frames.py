@@ -4,7 +4,6 @@ import gzip
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -85,16 +84,12 @@ def _labels(file: str, column: pl.Series) -> list[str]:
     if column.null_count():
         row = int(column.is_null().arg_max() or 0) + 1
         raise UnreadableFile(file, f"column {column.name!r} has no date in row {row}")
-    return [_label(value) for value in column.to_list()]
-
-
-def _label(value: object) -> str:
-    midnight = isinstance(value, datetime) and value.time() == value.time().min
-    if isinstance(value, datetime) and midnight and value.tzinfo is None:
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value).strip()
+    if isinstance(column.dtype, pl.Datetime):
+        naive = column.dtype.time_zone is None
+        if naive and (column.dt.truncate("1d") == column).all():
+            column = column.dt.date()
+        return [moment.isoformat() for moment in column.to_list()]
+    return [str(value).strip() for value in column.to_list()]
 
 
 def _numbers(file: str, column: pl.Series) -> Floats:

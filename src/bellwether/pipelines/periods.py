@@ -75,7 +75,7 @@ def periods(field: str, texts: Sequence[str]) -> list[Period]:
         if read is None:
             raise InvalidRequest(field, f"{text!r} in row {row} is no date; use {FORMS}")
         if found and read.form != found[0].form:
-            why = f"{text!r} in row {row} is a {read.form}, {texts[0]!r} a {found[0].form}"
+            why = f"{text!r} in row {row} is one {read.form}, {texts[0]!r} one {found[0].form}"
             raise InvalidRequest(field, f"mixes forms: {why}")
         if found and read.first == found[-1].first:
             raise InvalidRequest(field, f"{text!r} comes twice, in rows {row - 1} and {row}")
