@@ -54,10 +54,11 @@ def clark_west(y: Floats, small: Floats, large: Floats, lags: int = 0) -> Nested
 
     Examples
     --------
-    >>> y = np.array([0.01, -0.004, 0.006, -0.012])
-    >>> found = clark_west(y, np.zeros(4), y / 2)
+    >>> y = np.array([0.010, -0.004, 0.006, -0.012, 0.003, 0.008, -0.002, 0.005, 0.001, -0.007])
+    >>> f = np.array([0.004, -0.001, -0.002, -0.003, 0.002, 0.001, 0.001, 0.003, 0.001, -0.002])
+    >>> found = clark_west(y, np.zeros(10), f)
     >>> round(found.t, 4), round(found.p, 4)
-    (2.4985, 0.0062)
+    (2.2586, 0.012)
     """
     if not y.shape == small.shape == large.shape or y.ndim != 1:
         raise InvalidRequest("y", f"has shape {y.shape}, forecasts {small.shape}, {large.shape}")
