@@ -18,6 +18,7 @@ from bellwether.cli import (
     requests,
     service,
 )
+from bellwether.cli.evaluate import evaluate
 from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.live import live
@@ -38,6 +39,7 @@ features.command("audit")(audit.audit)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(live, name="live", help="Bars as they happen, through Redis streams.")
+app.add_typer(evaluate, name="evaluate", help="Judge forecasts and rules of your own.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")
 app.add_typer(requests.requests, name="requests", help="Requests that wait for an answer.")
