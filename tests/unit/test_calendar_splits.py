@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellwether.core.errors import InsufficientHistory, InvalidRequest
-from bellwether.evaluation.periods import Periods, by_period, later, months_of
+from bellwether.evaluation.calendar_splits import Periods, by_period, later, months_of
 
 DAYS = np.arange("2000-01-03", "2006-01-01", dtype="datetime64[D]")
 DAYS = DAYS[np.is_busday(DAYS)]
