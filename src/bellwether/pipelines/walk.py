@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
+from bellwether.backtest.costs import Costs
+from bellwether.backtest.simulate import simulate, targets_from_directions
 from bellwether.core.ports import Progress
 from bellwether.evaluation.splits import Fold, walk_forward
 from bellwether.models.base import Forecasts, Matrix
