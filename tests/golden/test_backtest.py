@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
+from bellwether.backtest.costs import Costs
+from bellwether.backtest.simulate import simulate, targets_from_directions
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
 OPEN = [100.0, 101, 99, 102, 103, 101]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
+from bellwether.backtest.costs import Costs
+from bellwether.backtest.simulate import simulate, targets_from_directions
 from bellwether.core.errors import InvalidRequest
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from bellwether import __version__
-from bellwether.backtest.simulate import Costs
+from bellwether.backtest.costs import Costs
 from bellwether.core.ports import Ports
 from bellwether.core.types import Skill
 from bellwether.evaluation.conformal import Calibration, fit_calibration, sequential_coverage

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bellwether.backtest.simulate import Costs, simulate, targets_from_directions
+from bellwether.backtest.costs import Costs
+from bellwether.backtest.simulate import simulate, targets_from_directions
 from bellwether.core.ports import Progress
 from bellwether.evaluation.splits import Fold, walk_forward
 from bellwether.pipelines.dataset import Dataset

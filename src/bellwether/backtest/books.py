@@ -1,0 +1,117 @@
+"""What the compiled engine reads and writes: plain arrays and numbers, named."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bellwether.backtest import rows
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+
+class Panel(NamedTuple):
+    """The market; shape (n or 1, k) for n sessions and k symbols, one row meaning all sessions."""
+
+    open: Floats
+    close: Floats
+    split: Floats
+    dividend: Floats
+    halted: Booleans
+    adv: Floats
+    volatility: Floats
+    borrow_rate: Floats  # per session
+    borrowable: Booleans
+    cash_rate: Floats  # (n or 1, 1), per session
+    delisted_at: Integers  # (k,), -1 never
+    delisting_return: Floats  # (k,)
+
+
+class Terms(NamedTuple):
+    """The rules as numbers; what is switched off is 0, or infinite where it bounds."""
+
+    lag: int
+    size_at_fill: bool
+    lot: float
+    commission: float
+    per_share: float
+    minimum: float
+    slippage: float
+    impact: float
+    cap: float
+    tier_adv: Floats  # (m,), ascending
+    tier_spread: Floats  # (m + 1,), from the thinnest
+    keep_unfilled: bool
+    keep_halted: bool
+    margin: bool
+    margin_spread: float  # per session
+    margin_rate: float  # 1, or 0 where nothing is charged
+    interest: float  # 1, or 0 where cash earns nothing
+    locked: bool
+    fill_anyway: bool
+
+
+class State(NamedTuple):
+    """The account between two sessions; (k,) but for cash and flags, which have one entry."""
+
+    cash: Floats
+    ruined: Integers
+    status: Integers  # what went wrong, session, symbol
+    shares: Floats
+    price: Floats
+    want: Floats
+    order: Floats
+    fill: Floats
+    charge: Floats  # (4, k)
+    active: Integers
+
+
+class Books(NamedTuple):
+    """The record: `session` (15, n), `symbol` (8, k), `counts` (11, n), positions (n or 0, k)."""
+
+    session: Floats
+    symbol: Floats
+    counts: Integers
+    positions: Floats
+    order_session: NDArray[np.int32]
+    order_symbol: NDArray[np.int32]
+    order_kind: NDArray[np.int8]
+    order_value: Floats  # (capacity, 3): shares, price, cost
+    order_count: Integers
+
+
+def opened(k: int, capital: float) -> State:
+    """Return an account that holds cash only."""
+    return State(
+        cash=np.full(1, capital),
+        ruined=np.full(1, -1),
+        status=np.zeros(3, dtype=np.int64),
+        shares=np.zeros(k),
+        price=np.full(k, np.nan),
+        want=np.full(k, np.nan),
+        order=np.zeros(k),
+        fill=np.full(k, np.nan),
+        charge=np.zeros((4, k)),
+        active=np.zeros(k, dtype=np.int64),
+    )
+
+
+def blank(n: int, k: int, *, positions: bool, orders: bool) -> Books:
+    """Return empty books; pages of what is not written are never touched."""
+    capacity = n * k + k if orders else 0
+    whole: dict[str, Any] = {
+        "order_session": np.empty(capacity, dtype=np.int32),
+        "order_symbol": np.empty(capacity, dtype=np.int32),
+        "order_kind": np.empty(capacity, dtype=np.int8),
+        "order_value": np.empty((capacity, 3)),
+    }
+    return Books(
+        session=np.zeros((len(rows.SESSION), n)),
+        symbol=np.zeros((len(rows.SYMBOL), k)),
+        counts=np.zeros((len(rows.COUNTS), n), dtype=np.int64),
+        positions=np.zeros((n if positions else 0, k)),
+        order_count=np.zeros(1, dtype=np.int64),
+        **whole,
+    )
