@@ -90,6 +90,7 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         ConfigError,
         InputError,
         LeakFound,
+        LookAheadFound,
         QualityTooLow,
     )
 
@@ -97,7 +98,7 @@ def edge(*, as_json: bool = False) -> Iterator[None]:
         yield
     except (InputError, ConfigError) as error:
         fail(error, WRONG_USE, as_json=as_json)
-    except (QualityTooLow, LeakFound) as error:
+    except (QualityTooLow, LeakFound, LookAheadFound) as error:
         fail(error, REFUSED, as_json=as_json)
     except BellwetherError as error:
         fail(error, FAILED, as_json=as_json)

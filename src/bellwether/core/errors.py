@@ -13,6 +13,7 @@
     - NothingTold              a source that has nothing for a session yet
     - QualityTooLow            too many faulty bars for what was asked
     - LeakFound                an audit that is not green where a release is to be made
+    - LookAheadFound           a strategy whose past targets depend on what came later
     - BrokenView               a user's own view that cannot be computed
   x ArtifactError              a release that cannot be trusted
     - TamperedArtifact         bytes that differ from their recorded hash
@@ -154,6 +155,22 @@ class LeakFound(DataError):
         super().__init__(
             f"{subject} has no green leak audit, so that no release is made: {first}{more} "
             "See all with: bellwether features audit"
+        )
+
+
+class LookAheadFound(DataError):
+    """A strategy whose target at a session changes with what came after that session."""
+
+    def __init__(self, symbol: str, session: int, cut: int, known: float, told: float) -> None:
+        self.symbol = symbol
+        self.session = session
+        self.cut = cut
+        self.known = known
+        self.told = told
+        super().__init__(
+            f"The strategy looks ahead: its target for {symbol} in session {session} is {known:g} "
+            f"from what was known by session {cut}, and {told:g} once later sessions are there. "
+            "Compute each target from rows up to its own."
         )
 
 
