@@ -7,6 +7,7 @@ import typer
 from bellwether import __version__
 from bellwether.cli import (
     audit,
+    backtest,
     data,
     export,
     jobs,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-GROUPS = (data, quality, repair, model, lineage, service, requests, jobs)
+GROUPS = (data, quality, repair, model, backtest, lineage, service, requests, jobs)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)

@@ -101,43 +101,22 @@ def print_table(table: dict[str, dict[str, Any]]) -> None:
         f"{'brier':>6} {'sharpe':>7} {'roi':>8} {'max dd':>7}"
     )
     for name, f in table.items():
-        interval = f["directional_accuracy_ci"]
+        interval = f.get("directional_accuracy_ci")
         span = "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
         cells = [
-            _cell(f["directional_accuracy"], 8, 3),
+            _cell(f.get("directional_accuracy"), 8, 3),
             f"{span:>15}",
-            _cell(f["r2_oos"], 8, 4),
-            _cell(f["brier"], 6, 4),
+            _cell(f.get("r2_oos"), 8, 4),
+            _cell(f.get("brier"), 6, 4),
             _cell(f["sharpe"], 7, 2),
             _cell(f["roi"], 8, 2),
             _cell(f["max_drawdown"], 7, 2),
         ]
-        say(f"{name:<22} {f['n']:>6} {' '.join(cells)}")
+        say(f"{name:<22} {f.get('n', '-'):>6} {' '.join(cells)}")
 
 
 def _cell(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
-
-
-@app.command()
-def backtest(
-    symbol: Symbol,
-    days: Annotated[int, typer.Option(min=1, max=100_000, help="Sessions, newest last.")] = 30,
-    as_json: Json = False,
-) -> None:
-    """Print the stored walk-forward of a symbol: the model beside the baselines, after costs.
-
-    Example: bellwether backtest AAPL --days 250
-    """
-    with edge(as_json=as_json), ports() as wired:
-        from bellwether.inference.service import PredictionService
-
-        found: dict[str, Any] = PredictionService(wired.ports).backtest(symbol.upper(), days)
-        if as_json:
-            tell(found)
-            return
-        say(f"{found['symbol']}, {found['from']} to {found['to']}, release {found['release']}")
-        print_table({found["model"]: found["metrics"], **found["baselines"]})
 
 
 @app.command()

@@ -1,0 +1,151 @@
+"""`bellwether backtest`: train, forecast and trade period by period, and judge what came out."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bellwether.cli.frame import edge, ports, progress_bar, say, settings, tell
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
+Symbols = Annotated[str | None, typer.Argument(help="Such as AAPL, or AAPL,IBM; all by default.")]
+First = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First session that is forecast."),
+]
+Last = Annotated[
+    datetime | None,
+    typer.Option("--to", formats=["%Y-%m-%d"], help="Last session that is forecast."),
+]
+Universe = Annotated[
+    str | None, typer.Option(help="Only names while they were members of this universe.")
+]
+Step = Annotated[str, typer.Option(help="Length of a test period: 1y, 1q, 6m.")]
+Window = Annotated[
+    str | None, typer.Option(help="Length of the past that trains, such as 10y; all by default.")
+]
+Strategy = Annotated[
+    str,
+    typer.Option(help="long_short, long_only (every call), quantile or top_k (highest, lowest)."),
+]
+Without = Annotated[
+    str | None,
+    typer.Option(help="Realism to switch off, such as impact,borrow; every report says so."),
+]
+Lag = Annotated[
+    int, typer.Option(min=0, help="1 fills at the next open; 0 trades the past, and is stamped.")
+]
+Days = Annotated[
+    int | None,
+    typer.Option(min=1, max=100_000, help="Only print so many sessions of the released record."),
+]
+
+
+@app.command()
+def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
+    symbols: Symbols = None,
+    universe: Universe = None,
+    first: First = None,
+    last: Last = None,
+    step: Step = "1y",
+    window: Window = None,
+    model: Annotated[str, typer.Option(help="Model; all baselines stand beside it.")] = "lightgbm",
+    horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead.")] = 1,
+    strategy: Strategy = "long_short",
+    quantile: Annotated[float, typer.Option(help="Share of names on each side.")] = 0.2,
+    top: Annotated[int, typer.Option(min=1, help="Names on each side for top_k.")] = 10,
+    rebalance: Annotated[int, typer.Option(min=1, help="Decide every so many sessions.")] = 1,
+    capital: Annotated[float, typer.Option(help="USD to begin with.")] = 1_000_000.0,
+    lag: Lag = 1,
+    without: Without = None,
+    min_train: Annotated[int, typer.Option(help="Decision dates before the first period.")] = 504,
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    what_if: Annotated[
+        bool, typer.Option(help="Trade again without each piece of realism.")
+    ] = True,
+    report: Annotated[Path | None, typer.Option(help="Write the tear sheet to this file.")] = None,
+    days: Days = None,
+    as_json: Json = False,
+) -> None:
+    """Walk forward: train on what was known, forecast the next period, trade it after costs.
+
+    A killed run goes on where it stood. `--days` prints the record of the released model instead.
+
+    Example: bellwether backtest --from 2005-01-01 --to 2012-12-31 --step 1y --report out.html
+    """
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        named = _listed(symbols)
+        if days is not None:
+            _released(named, days, wired, as_json=as_json)
+            return
+        from bellwether.cli.model import print_table
+        from bellwether.pipelines import backtest as use
+        from bellwether.pipelines.backtest_config import BacktestConfig
+
+        config = BacktestConfig(
+            symbols=named,
+            universe=universe,
+            model=model,
+            horizon_sessions=horizon,
+            first=None if first is None else first.date(),
+            last=None if last is None else last.date(),
+            step=step,
+            window=window,
+            min_train_sessions=min_train,
+            strategy=strategy,
+            quantile=quantile,
+            top=top,
+            rebalance_sessions=rebalance,
+            capital_usd=capital,
+            lag_sessions=lag,
+            without=_listed(without, upper=False) or (),
+            seed=seed,
+            workers=workers or settings().workers,
+            dask=dask,
+            what_if=what_if,
+        )
+        done = use.run(config, wired.ports, progress)
+        if as_json:
+            tell(done.found)
+        else:
+            for line in done.lines():
+                say(line)
+            strategies = done.found["strategies"]
+            print_table({name: s["metrics"] for name, s in strategies.items()})
+            say(f"backtest {done.backtest_id}, result {done.found['result_hash'][:16]}")
+        if report is not None:
+            report.write_text(done.page(), encoding="utf-8")
+            if not as_json:
+                say(f"Tear sheet: {report}")
+
+
+def _listed(text: str | None, *, upper: bool = True) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    found = tuple(p.strip().upper() if upper else p.strip() for p in text.split(",") if p.strip())
+    if not found:
+        from bellwether.core.errors import InvalidRequest
+
+        raise InvalidRequest("list", f"{text!r} names nothing")
+    return found
+
+
+def _released(symbols: tuple[str, ...] | None, days: int, wired: Any, *, as_json: bool) -> None:
+    """Print the stored walk-forward of one symbol's released model."""
+    from bellwether.cli.model import print_table
+    from bellwether.core.errors import InvalidRequest
+    from bellwether.inference.service import PredictionService
+
+    if symbols is None or len(symbols) != 1:
+        raise InvalidRequest("--days", "needs one symbol")
+    found: dict[str, Any] = PredictionService(wired.ports).backtest(symbols[0], days)
+    if as_json:
+        tell(found)
+        return
+    say(f"{found['symbol']}, {found['from']} to {found['to']}, release {found['release']}")
+    print_table({found["model"]: found["metrics"], **found["baselines"]})

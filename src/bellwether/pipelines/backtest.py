@@ -1,0 +1,127 @@
+"""The walk-forward backtest: train on what was known, forecast the next period, trade it, judge it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import uuid_utils
+
+from bellwether.backtest.result import Backtest
+from bellwether.core.errors import InsufficientHistory
+from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
+from bellwether.models.factory import BASELINES
+from bellwether.pipelines.backtest_config import BacktestConfig, Question, question_of
+from bellwether.pipelines.backtest_figures import figured
+from bellwether.pipelines.backtest_walk import Walked, walk_forward
+from bellwether.pipelines.market import market_of
+from bellwether.pipelines.trades import Desk, accounts
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestReport:
+    """What a backtest found; `reused` where the same question was answered before."""
+
+    backtest_id: str
+    reused: bool
+    found: dict[str, Any]
+
+    def lines(self) -> list[str]:
+        """Say it in words and one table."""
+        again = ["The same question was answered before."] if self.reused else []
+        return [*again, *self.found["reading"], *self.found["warnings"]]
+
+
+def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> BacktestReport:
+    """Answer a question by walking forward; periods that are done already are not done again.
+
+    Raises
+    ------
+    UnknownName
+        If a symbol, model, universe or strategy does not exist.
+    MissingRecord
+        If the lake is empty.
+    InsufficientHistory
+        If no period has enough of a past.
+    Unavailable
+        If the Dask scheduler cannot be reached.
+    """
+    question = question_of(config, ports)
+    known = ports.ledger.backtests(question.key, limit=1)
+    if known:
+        found = read(known[0].backtest_id, ports)
+        if found is not None:
+            return BacktestReport(known[0].backtest_id, True, found)
+    started = ports.wall.now()
+    walked = walk_forward(config, question, ports, progress)
+    models = tuple(dict.fromkeys((config.model, *BASELINES)))
+    progress("Trading", 0, 1)
+    desk, notes = desk_of(config, walked, question, ports)
+    traded = accounts(desk, models)
+    digest = result_hash(walked.record, traded)
+    found = figured(config, question, walked, desk, traded, notes, ports)
+    progress("Trading", 1, 1)
+    finished = ports.wall.now()
+    backtest_id = str(uuid_utils.uuid7())
+    found |= {
+        "backtest_id": backtest_id,
+        "result_hash": digest,
+        "started_at": started.isoformat(),
+        "seconds": (finished - started).total_seconds(),
+    }
+    ports.work.keep(backtest_id, REPORT, json.dumps(found, default=str).encode())
+    ports.ledger.record_backtest(
+        BacktestRow(
+            backtest_id,
+            question.key,
+            started,
+            finished,
+            question.watermark,
+            question.symbols,
+            json.dumps(question.told, sort_keys=True),
+            json.dumps(found["summary"], default=str),
+            digest,
+        )
+    )
+    return BacktestReport(backtest_id, False, found)
+
+
+def read(backtest_id: str, ports: Ports) -> dict[str, Any] | None:
+    """Return what a backtest found, or None where its report is not there any more."""
+    raw = ports.work.read(backtest_id, REPORT)
+    return None if raw is None else json.loads(raw)
+
+
+def desk_of(
+    config: BacktestConfig, walked: Walked, question: Question, ports: Ports
+) -> tuple[Desk, tuple[str, ...]]:
+    """Lay out the market from the first decision to the end of the last forecast."""
+    days = walked.record["session"]
+    first, last = days.min(), days.max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        raise InsufficientHistory("backtest", 0, 1)
+    newest = max(series["session"][-1] for series in walked.data.series.values())
+    end = min(newest, ports.calendar.shift(last, config.horizon_sessions + 1))
+    names = walked.record["symbol"].unique().sort().to_list()
+    traded = market_of(names, walked.data.series, first, end, question.watermark, ports)
+    desk = Desk(walked.record, traded.market, config.plan, config.rules, config.horizon_sessions)
+    return desk, traded.notes
+
+
+def result_hash(record: pl.DataFrame, traded: Mapping[str, Backtest]) -> str:
+    """Hash every forecast and every traded session, bit for bit."""
+    digest = hashlib.sha256()
+    for name in sorted(record.columns):
+        if name.startswith(("forecast_", "probability_")):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(record[name].to_numpy(), dtype="<f8").tobytes())
+    for name, account in sorted(traded.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(account.equity, dtype="<f8").tobytes())
+    return digest.hexdigest()

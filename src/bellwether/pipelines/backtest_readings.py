@@ -1,0 +1,97 @@
+"""What a backtest means, in plain words."""
+
+from typing import Any
+
+from bellwether.core.types import Skill
+from bellwether.pipelines.trades import HELD
+
+Found = dict[str, Any]
+FEW = 1_000.0
+
+
+def reading(found: Found, model: str, shown: Skill) -> list[str]:
+    """Say in a few sentences what came out, good or bad."""
+    mine = found["strategies"][model]["metrics"]
+    held = found["strategies"][HELD]["metrics"]
+    told = [
+        (
+            f"From {found['from']} to {found['to']}, {model} made {found['n']:,} forecasts for "
+            f"{found['n_symbols']} symbols in {len(found['folds'])} periods, each by a model that was "
+            "trained on what was known before."
+        ),
+        _direction(mine, shown),
+        (
+            f"Traded at next opens after costs it returned {_share(mine['cagr'])} a year with a Sharpe "
+            f"ratio of {_number(mine['sharpe'])}{_span(mine['sharpe_ci'])}; holding all names equally "
+            f"returned {_share(held['cagr'])} with {_number(held['sharpe'])}."
+        ),
+    ]
+    gross = found["strategies"][model]["gross"]
+    told.append(
+        f"Before costs it was {_share(gross['cagr'])} a year: costs took "
+        f"{_share((gross['cagr'] or 0) - (mine['cagr'] or 0))} a year at a turnover of "
+        f"{_number(mine['turnover'])} a session."
+    )
+    aged = found["degradation"]
+    if len(aged) > 1:
+        told.append(_ageing(aged))
+    return told
+
+
+def _direction(mine: Found, shown: Skill) -> str:
+    accuracy = mine.get("directional_accuracy")
+    if accuracy is None:
+        return "It made no call that could be judged."
+    best = shown.baseline or "no baseline"
+    beside = "" if shown.baseline_accuracy is None else f" ({shown.baseline_accuracy:.1%})"
+    verdict = (
+        f"beyond chance better than {best}{beside}"
+        if shown.shown
+        else f"not better than {best}{beside} beyond chance: no skill is shown"
+    )
+    return f"Its calls were right {accuracy:.1%} of the time{_span(mine['directional_accuracy_ci'])}, {verdict}."
+
+
+def _ageing(aged: list[Found]) -> str:
+    first, last = aged[0], aged[-1]
+    a, b = (row["directional_accuracy"]["mean"] for row in (first, last))
+    if a is None or b is None:
+        return "How models age cannot be said."
+    return (
+        f"A model in the period after its training was right {a:.2%} of the time; one {last['age']} "
+        f"periods older {b:.2%}."
+    )
+
+
+def warnings(found: Found) -> list[str]:
+    """Name what a reader has to know before believing a figure."""
+    told = []
+    if found["lag_sessions"] == 0:
+        told.append(
+            "LAG 0: orders were filled at the open before the close that decided them. Nobody can do "
+            "that; these figures are not results."
+        )
+    if found["switched_off"]:
+        told.append(f"Left out of the simulation: {', '.join(found['switched_off'])}.")
+    told += [s for s in [found["survivorship"]] if s]
+    told += found["notes"]
+    for name, s in found["strategies"].items():
+        if s["ruined_at"] is not None:
+            told.append(f"{name} lost everything on {s['ruined_at']}.")
+    return told
+
+
+def _share(value: float | None) -> str:
+    return "an undefined share" if value is None else f"{value:.2%}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:.2f}" if abs(value) < FEW else f"{value:.3g}"
+
+
+def _span(interval: list[float] | None) -> str:
+    if interval is None:
+        return ""
+    return f" (95 %: {interval[0]:.3f} to {interval[1]:.3f})"
