@@ -133,13 +133,14 @@ def afford(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
         if away == 0:
             reduced += free_after(r, s, j, order, cost)
         else:
-            back = free_after(r, s, j, order - away, 0.0)
+            back = free_after(r, s, j, 0.0 if held * order >= 0 else -held, 0.0)
             free += back
             need += back - free_after(r, s, j, order, cost)
     free += reduced
-    if need > free and not r.margin:
+    if need > max(free, 0.0) and not r.margin:
         b.counts[rows.CASH_SCALED, t] += 1
-        shrink(p, r, s, b, t, n, free, max(free, 0.0) / need * (1 - ROUNDING))
+        part = max(free / need - ROUNDING, 0.0)  # so that rounding overdraws nothing
+        shrink(p, r, s, b, t, n, free, part)
 
 
 @compiled
@@ -153,10 +154,10 @@ def shrink(  # noqa: PLR0913, PLR0917
         away = opening(held, order)
         if order == 0 or away == 0:
             continue
-        back = order - away
+        back = 0.0 if held * order >= 0 else -held
         free -= free_after(r, s, j, back, 0.0)
         s.order[j] = whole_lots(r, held, back + part * away)
-        if abs(s.order[j]) < abs(back):
+        if part == 0 or abs(s.order[j]) < abs(back):
             s.order[j] = back
         cost = quote(p, r, s, t, j) if s.order[j] != 0 else 0.0
         left = free + free_after(r, s, j, s.order[j], cost)
