@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
+
 from bellwether import __version__
 from bellwether.backtest.rules import Rules
 from bellwether.backtest.targets import Plan
@@ -144,41 +146,16 @@ class BacktestConfig:
         InvalidRequest, UnknownName
             If a field is unknown, of the wrong type or out of range.
         """
-        kinds = {f.name: str(f.type) for f in fields(cls)}
-        unknown = sorted(set(told) - set(kinds))
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(told) - set(known))
         if unknown:
-            raise InvalidRequest(
-                unknown[0], f"is no part of a backtest; known are {', '.join(kinds)}"
-            )
-        return cls(**{name: _value(name, kinds[name], value) for name, value in told.items()})
-
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (int, float),
-    "bool": (bool,),
-    "str": (str,),
-}
-
-
-def _value(name: str, kind: str, value: Any) -> Any:
-    """Return a JSON value as the field `name` of that type has it."""
-    kind, _, optional = kind.partition(" | ")
-    if value is None and optional:
-        return None
-    if kind == "date":
+            why = f"is no part of a backtest; known are {', '.join(known)}"
+            raise InvalidRequest(unknown[0], why)
         try:
-            return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            raise InvalidRequest(name, f"{value!r} is no date (YYYY-MM-DD)") from None
-    if kind.startswith("tuple"):
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise InvalidRequest(name, "must be a list of names")
-        return tuple(value)
-    fits = isinstance(value, _KINDS[kind]) and (kind == "bool" or not isinstance(value, bool))
-    if not fits:
-        raise InvalidRequest(name, f"is {value!r}, must be of type {kind}")
-    return float(value) if kind == "float" else value
+            return msgspec.convert(dict(told), cls)
+        except msgspec.ValidationError as error:
+            said, _, place = str(error).partition(" - at `$.")
+            raise InvalidRequest(place.rstrip("`") or "backtest", said) from None
 
 
 @dataclass(frozen=True, slots=True)

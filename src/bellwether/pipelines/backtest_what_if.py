@@ -1,23 +1,31 @@
 """What each piece of realism cost, what trading may cost at most, and how much capital fits."""
 
+from dataclasses import asdict
 from typing import Any
 
-from bellwether.backtest.rules import SWITCHES
-from bellwether.evaluation.trading import trading_metrics
-from bellwether.pipelines.trades import Desk
-
-KEPT = ("sharpe", "roi", "cagr", "max_drawdown", "turnover")
+from bellwether.backtest.what_if import (
+    break_even_bps,
+    capacity,
+    each_off,
+    simple_break_even_bps,
+    total_net,
+)
+from bellwether.pipelines.trades import HELD, Desk
 
 
 def what_if(desk: Desk, name: str) -> dict[str, Any]:
-    """Trade again with each realism switched off that was on."""
-    base = desk.trade(name)
-    on = [switch for switch in SWITCHES if switch not in base.switched_off]
-    tried = [(switch, desk.trade(name, desk.rules.without(switch))) for switch in on]
-    return {"rows": [{"off": off, **_figures(account)} for off, account in [(None, base), *tried]]}
+    """Trade again: with each realism off in turn, dearer, and with more capital.
 
-
-def _figures(account: Any) -> dict[str, Any]:
-    alive = account.ruined_at + 1 if account.ruined_at is not None else len(account.equity)
-    found = trading_metrics(account.net[:alive], account.turnover[:alive])
-    return {k: found[k] for k in KEPT} | {"end_usd": float(account.equity[-1])}
+    Break-even and capacity are where nothing is left over the equal-weight benchmark, and over cash.
+    """
+    market, rules, targets = desk.market, desk.rules, desk.targets(name)
+    base, held = desk.trade(name), desk.trade(HELD)
+    fits = capacity(market, targets, rules)
+    return {
+        "total_net": total_net(base),
+        "each_off": [asdict(effect) for effect in each_off(market, targets, rules)],
+        "break_even_bps": break_even_bps(market, targets, rules),
+        "break_even_over_benchmark_bps": break_even_bps(market, targets, rules, held.net),
+        "gross_over_traded_bps": simple_break_even_bps(base),
+        "capacity": asdict(fits),
+    }

@@ -20,6 +20,7 @@ from bellwether.pipelines.dataset import Dataset
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
+CLUSTER_S = 10
 AGED = {
     "age": pl.Int32,
     "session": pl.Date,
@@ -68,7 +69,10 @@ class Kept:
         aged = self.files.read(self.work, f"{_name(fold)}.aged.arrow")
         if told is None or aged is None:
             return None
-        return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)))
+        try:
+            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)))
+        except (pl.exceptions.PolarsError, OSError):  # left by another version
+            return None
 
     def keep(self, fold: Fold, scored: "Scored") -> None:
         """Keep a fold."""
@@ -146,8 +150,9 @@ def _backend(place: Place, shared: list[Any]) -> Iterator[int]:
     from joblib import parallel_config
 
     try:
-        client = Client(place.dask, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
+        client = Client(place.dask, timeout=f"{CLUSTER_S}s", set_as_default=False)
+        client.wait_for_workers(1, timeout=CLUSTER_S)
+    except (OSError, ValueError, TimeoutError) as error:
         raise Unavailable("dask", f"{place.dask}: {error}") from error
     with client, parallel_config(backend="dask", client=client, scatter=shared):
         yield -1
