@@ -64,6 +64,9 @@ class State(NamedTuple):
     want: Floats
     order: Floats
     fill: Floats
+    asked: Floats
+    spread: Floats
+    cost: Floats
     charge: Floats  # (4, k)
     active: Integers
 
@@ -93,6 +96,9 @@ def opened(k: int, capital: float) -> State:
         want=np.full(k, np.nan),
         order=np.zeros(k),
         fill=np.full(k, np.nan),
+        asked=np.zeros(k),
+        spread=np.zeros(k),
+        cost=np.zeros(k),
         charge=np.zeros((4, k)),
         active=np.zeros(k, dtype=np.int64),
     )

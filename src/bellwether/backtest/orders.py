@@ -4,166 +4,176 @@ import math
 
 from bellwether.backtest import rows
 from bellwether.backtest.books import Books, Floats, Panel, State, Terms
-from bellwether.backtest.compiled import ROUNDING, at, compiled, fail
+from bellwether.backtest.compiled import (
+    ROUNDING,
+    compiled,
+    fail,
+    freed,
+    line,
+    opening,
+    quote,
+    whole_lots,
+)
 
 
 @compiled
-def decide(targets: Floats, row: int, r: Terms, s: State, equity: float, j: int) -> bool:
-    """Turn a target into a wanted number of shares; False where no price is known for it."""
-    wish = targets[row, j]
-    if math.isnan(wish):
-        return True
-    if wish == 0:
-        s.want[j] = 0.0
-        return True
-    reference = s.fill[j] if r.size_at_fill else s.price[j]
-    s.want[j] = wish * equity / reference
-    if abs(s.want[j]) == math.inf:
-        fail(s, rows.BAD_TARGET, row, j)
-    return not math.isnan(reference)
+def price(p: Panel, r: Terms, s: State, t: int, n: int) -> None:
+    """Find what each active symbol trades at: the open, or else the last close; and its spread."""
+    opened, adv = p.open[t], line(p.adv, t - 1)
+    active, last, fill, spread = s.active, s.price, s.fill, s.spread
+    tiers, spreads = r.tier_adv, r.tier_spread
+    for i in range(n):
+        j = active[i]
+        fill[j] = last[j] if math.isnan(opened[j]) else opened[j]
+        tier = 0
+        while tier < tiers.size and adv[j] >= tiers[tier]:
+            tier += 1
+        spread[j] = spreads[tier]
 
 
 @compiled
-def whole_lots(r: Terms, held: float, order: float) -> float:
-    """Round an order towards 0 to lots; one that closes a position may be odd."""
-    left = held + order
-    if abs(left) <= ROUNDING * abs(held):
-        return -held
-    if r.lot > 0:
-        return math.copysign(math.floor(abs(order) / r.lot + ROUNDING) * r.lot, order)
-    return order
+def decide(targets: Floats, row: int, s: State, equity: float, reference: Floats, n: int) -> int:  # noqa: PLR0913, PLR0917, RUF100
+    """Turn targets into wanted numbers of shares; count those for which no price is known."""
+    wishes, active, want = targets[row], s.active, s.want
+    unpriced = 0
+    for i in range(n):
+        j = active[i]
+        wish = wishes[j]
+        if math.isnan(wish):
+            continue
+        want[j] = wish * equity / reference[j] if wish != 0 else 0.0
+        if math.isnan(want[j]):
+            unpriced += 1
+        elif abs(want[j]) == math.inf:
+            fail(s, rows.BAD_TARGET, row, j)
+    return unpriced
 
 
 @compiled
-def bound(p: Panel, r: Terms, s: State, b: Books, t: int, j: int) -> float:
-    """Find what of an order can be filled at this open; forget what does not wait."""
-    held = s.shares[j]
-    order = s.want[j] - held
-    waits = False
-    if math.isnan(order) or abs(order) <= ROUNDING * max(abs(s.want[j]), abs(held)):
-        order = 0.0
-    elif 0 <= p.delisted_at[j] <= t:
-        b.counts[rows.DELISTED_REFUSED, t] += 1
-        order = 0.0
-    elif not r.fill_anyway and at(p.halted, t, j):
-        b.counts[rows.HALTED, t] += 1
-        order, waits = 0.0, r.keep_halted
-    else:
-        order, capped = cut(p, r, s, b, t, j, order)
-        waits = capped and r.keep_unfilled
-    if not waits:
-        s.want[j] = math.nan
-    return order
+def bound(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
+    """Find what of each order can be filled at this open; forget what does not wait."""
+    opened, halted, gone = p.open[t], line(p.halted, t), p.delisted_at
+    adv, lent, counts = line(p.adv, t - 1), line(p.borrowable, t - 1), b.counts
+    active, shares, want, fill, orders = s.active, s.shares, s.want, s.fill, s.order
+    for i in range(n):
+        j = active[i]
+        held = shares[j]
+        order = want[j] - held
+        waits = False
+        if math.isnan(order) or abs(order) <= ROUNDING * max(abs(want[j]), abs(held)):
+            order = 0.0
+        elif 0 <= gone[j] <= t:
+            counts[rows.DELISTED_REFUSED, t] += 1
+            order = 0.0
+        elif halted[j] and not r.fill_anyway:
+            counts[rows.HALTED, t] += 1
+            order, waits = 0.0, r.keep_halted
+        else:
+            if math.isnan(fill[j]) or (math.isnan(opened[j]) and not r.fill_anyway):
+                fail(s, rows.NO_OPEN, t, j)
+            taken = takes(order, r.cap, adv[j], fill[j])
+            waits = taken != order and r.keep_unfilled
+            counts[rows.CAPPED, t] += taken != order
+            lends = lent[j] or held + taken >= min(held, 0.0)
+            counts[rows.SHORT_REFUSED, t] += not lends
+            order = whole_lots(r.lot, held, taken if lends else -max(held, 0.0))
+        if not waits:
+            want[j] = math.nan
+        orders[j] = order
 
 
 @compiled
-def cut(p: Panel, r: Terms, s: State, b: Books, t: int, j: int, order: float) -> tuple[float, bool]:
-    """Cut an order to what the market takes and a lender lends, in lots; say if it was capped."""
-    held = s.shares[j]
-    if math.isnan(s.fill[j]) or (math.isnan(p.open[t, j]) and not r.fill_anyway):
-        fail(s, rows.NO_OPEN, t, j)
-    capped = False
-    if r.cap < math.inf:
-        most = r.cap * at(p.adv, t - 1, j) / s.fill[j]
-        if not abs(order) <= most:
-            order = math.copysign(most, order) if most > 0 else 0.0
-            b.counts[rows.CAPPED, t] += 1
-            capped = True
-    if held + order < min(held, 0.0) and not at(p.borrowable, t - 1, j):
-        b.counts[rows.SHORT_REFUSED, t] += 1
-        order = -max(held, 0.0)
-    return (whole_lots(r, held, order) if order != 0 else 0.0), capped
-
-
-@compiled
-def quote(p: Panel, r: Terms, s: State, t: int, j: int) -> float:
-    """Work out what an order costs, kind by kind; return the sum."""
-    size = abs(s.order[j])
-    notional = size * s.fill[j]
-    adv = at(p.adv, t - 1, j)
-    tier = 0
-    while tier < r.tier_adv.size and adv >= r.tier_adv[tier]:
-        tier += 1
-    commission = max(notional * r.commission + size * r.per_share, r.minimum)
-    s.charge[0, j] = commission
-    s.charge[1, j] = notional * r.tier_spread[tier]
-    s.charge[2, j] = notional * r.slippage
-    s.charge[3, j] = 0.0
-    if r.impact > 0:
-        sigma = at(p.volatility, t - 1, j)
-        if not sigma >= 0:
-            fail(s, rows.NO_VOLATILITY, t - 1, j)
-        if not adv > 0:
-            fail(s, rows.NO_VOLUME, t - 1, j)
-        s.charge[3, j] = notional * r.impact * sigma * math.sqrt(notional / adv)
-    return float(commission + s.charge[1, j] + s.charge[2, j] + s.charge[3, j])
-
-
-@compiled
-def opening(held: float, order: float) -> float:
-    """Return the part of an order that leads away from 0."""
-    if held * order >= 0:
+def takes(order: float, cap: float, adv: float, price: float) -> float:
+    """Cut an order to its part of an average day; unknown volume takes nothing."""
+    most = cap * adv / price
+    if cap == math.inf or abs(order) <= most:
         return order
-    return math.copysign(max(abs(order) - abs(held), 0.0), order)
+    return math.copysign(most, order) if most > 0 else 0.0
 
 
 @compiled
-def free_after(r: Terms, s: State, j: int, order: float, cost: float) -> float:
-    """Return what an order adds to the cash that may be spent; proceeds of shorts may be locked."""
-    held, after = s.shares[j], s.shares[j] + order
-    change = -order * s.fill[j] - cost
-    if r.locked:
-        change -= (max(-after, 0.0) - max(-held, 0.0)) * s.fill[j]
-    return float(change)
+def charge(p: Panel, r: Terms, s: State, t: int, n: int) -> None:
+    """Work out what the orders cost."""
+    adv, sigma = line(p.adv, t - 1), line(p.volatility, t - 1)
+    active, orders, fill, spread = s.active, s.order, s.fill, s.spread
+    charges, cost = s.charge, s.cost
+    for i in range(n):
+        j = active[i]
+        if orders[j] == 0:
+            cost[j] = 0.0
+            continue
+        kinds = quote(r, orders[j], fill[j], spread[j], adv[j], sigma[j])
+        charges[0, j], charges[1, j], charges[2, j], charges[3, j] = kinds
+        cost[j] = kinds[0] + kinds[1] + kinds[2] + kinds[3]
+        if math.isnan(kinds[3]):
+            fail(s, rows.NO_VOLATILITY if not sigma[j] >= 0 else rows.NO_VOLUME, t - 1, j)
 
 
 @compiled
 def afford(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
     """Scale down what opens positions to the cash that is free once the rest has been done."""
-    free, need, reduced = s.cash[0], 0.0, 0.0
+    active, shares, orders, fill, cost = s.active, s.shares, s.order, s.fill, s.cost
+    free, need = s.cash[0], 0.0
     for i in range(n):
-        j = s.active[i]
-        order, held = s.order[j], s.shares[j]
+        j = active[i]
+        order, held = orders[j], shares[j]
         if r.locked and held < 0:
-            free += held * s.fill[j]
+            free += held * fill[j]
         if order == 0:
             continue
-        away = opening(held, order)
-        cost = quote(p, r, s, t, j)
-        if away == 0:
-            reduced += free_after(r, s, j, order, cost)
+        change = freed(r.locked, held, order, fill[j], cost[j])
+        if opening(held, order) == 0:
+            free += change
         else:
-            back = free_after(r, s, j, 0.0 if held * order >= 0 else -held, 0.0)
-            free += back
-            need += back - free_after(r, s, j, order, cost)
-    free += reduced
+            back = 0.0 if held * order >= 0 else -held
+            alone = freed(r.locked, held, back, fill[j], 0.0)
+            free += alone
+            need += alone - change
     if need > max(free, 0.0) and not r.margin:
         b.counts[rows.CASH_SCALED, t] += 1
         part = max(free / need - ROUNDING, 0.0)  # so that rounding overdraws nothing
-        shrink(p, r, s, b, t, n, free, part)
+        scale(r, s, n, part)
+        charge(p, r, s, t, n)
+        b.counts[rows.CASH_REFUSED, t] = admit(p, r, s, t, n, free)
+        charge(p, r, s, t, n)
 
 
 @compiled
-def shrink(  # noqa: PLR0913, PLR0917
-    p: Panel, r: Terms, s: State, b: Books, t: int, n: int, free: float, part: float
-) -> None:
-    """Keep `part` of what opens positions, symbol by symbol, as long as it can be paid."""
+def scale(r: Terms, s: State, n: int, part: float) -> None:
+    """Keep `part` of what opens positions; what there was of each order is left in `s.asked`."""
+    active, shares, orders, asked = s.active, s.shares, s.order, s.asked
     for i in range(n):
-        j = s.active[i]
-        order, held = s.order[j], s.shares[j]
+        j = active[i]
+        order, held = orders[j], shares[j]
+        asked[j] = order
         away = opening(held, order)
         if order == 0 or away == 0:
             continue
         back = 0.0 if held * order >= 0 else -held
-        free -= free_after(r, s, j, back, 0.0)
-        s.order[j] = whole_lots(r, held, back + part * away)
-        if part == 0 or abs(s.order[j]) < abs(back):
-            s.order[j] = back
-        cost = quote(p, r, s, t, j) if s.order[j] != 0 else 0.0
-        left = free + free_after(r, s, j, s.order[j], cost)
-        if left < 0 and s.order[j] != back:
-            b.counts[rows.CASH_REFUSED, t] += 1
-            s.order[j] = back
-            cost = quote(p, r, s, t, j) if back != 0 else 0.0
-            left = free + free_after(r, s, j, back, cost)
+        kept = whole_lots(r.lot, held, back + part * away)
+        orders[j] = back if part == 0 or abs(kept) < abs(back) else kept
+
+
+@compiled
+def admit(p: Panel, r: Terms, s: State, t: int, n: int, free: float) -> int:
+    """Go through the scaled orders as long as they can be paid; count those that cannot."""
+    adv, sigma = line(p.adv, t - 1), line(p.volatility, t - 1)
+    active, shares, orders, fill, cost = s.active, s.shares, s.order, s.fill, s.cost
+    asked, spread = s.asked, s.spread
+    refused = 0
+    for i in range(n):
+        j = active[i]
+        held = shares[j]
+        if asked[j] == 0 or opening(held, asked[j]) == 0:
+            continue
+        back = 0.0 if held * asked[j] >= 0 else -held
+        free -= freed(r.locked, held, back, fill[j], 0.0)
+        left = free + freed(r.locked, held, orders[j], fill[j], cost[j])
+        if left < 0 and orders[j] != back:
+            refused += 1
+            orders[j] = back
+            kinds = quote(r, back, fill[j], spread[j], adv[j], sigma[j])
+            least = kinds[0] + kinds[1] + kinds[2] + kinds[3] if back != 0 else 0.0
+            left = free + freed(r.locked, held, back, fill[j], least)
         free = left
+    return refused
