@@ -66,6 +66,8 @@ class Settings(BaseModel):
     """Folder or s3:// address of the Delta tables; empty means `home`/lake."""
     releases_url: str = ""
     """Folder or s3:// address of the releases; empty means `home`/releases."""
+    dask: str = ""
+    """Address of a Dask scheduler that backtests are worked on; empty means `workers` processes."""
     work_url: str = ""
     """Folder or s3:// address of what long work leaves: parts of backtests, reports; empty means
     `home`/work."""

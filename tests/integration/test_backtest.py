@@ -17,9 +17,9 @@ from bellwether.bootstrap import Wired, bootstrap
 from bellwether.cli.main import app
 from bellwether.core.errors import InsufficientHistory, InvalidRequest, Unavailable, UnknownName
 from bellwether.core.ports import LakeBatch, Ports, SourceQuery
+from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines import backtest, folds, ingest
-from bellwether.pipelines.backtest_config import BacktestConfig
 from bellwether.pipelines.trades import HELD
 from bellwether.settings import Settings
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 import bellwether
 from bellwether.api import docs_page, openapi, pages, problems
+from bellwether.api.backtest_routes import BacktestDoor, add_backtests
 from bellwether.api.edge import ID_IN_SCOPE, LOOPBACK_HOSTS, edge
 from bellwether.api.predict_route import Predictor, predict_route
 from bellwether.api.problems import FieldProblem, Problem, ProblemResponse
@@ -44,6 +45,11 @@ PredictionId = Annotated[str, Path(description="The `prediction_id` of an answer
 
 class Service(Predictor, Protocol):
     """What the HTTP door needs from the floor below; `PredictionService` is one."""
+
+    @property
+    def backtests(self) -> BacktestDoor:
+        """Backtests as durable jobs."""
+        ...
 
     def backtest(self, symbol: str, days: int) -> dict[str, object]:
         """Return the out-of-sample record of `symbol`."""
@@ -98,6 +104,7 @@ def create_app(service: Service, allowed_hosts: Collection[str] | None = LOOPBAC
     )
     _add_problems(rest)
     _add_records(rest, service)
+    add_backtests(rest, service)
     _add_feature_store(rest, service)
     _add_machine_routes(rest, service)
     _add_pages(rest, service)

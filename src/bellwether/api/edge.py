@@ -35,11 +35,12 @@ CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+CSP = b"content-security-policy"
 SAFE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", CONTENT_SECURITY_POLICY),
+    (CSP, CONTENT_SECURITY_POLICY),
 )
 KEPT_BY_CALLERS = (b"cache-control", b"no-store")
 
@@ -95,8 +96,10 @@ class _Exchange:
         """Pass `message` on, with the headers that every answer carries."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message["headers"], *SAFE_HEADERS, (b"x-request-id", self.request_id)]
-            if not any(name == b"cache-control" for name, _ in message["headers"]):
+            own = {name for name, _ in message["headers"]}
+            safe = SAFE_HEADERS if CSP not in own else [h for h in SAFE_HEADERS if h[0] != CSP]
+            headers = [*message["headers"], *safe, (b"x-request-id", self.request_id)]
+            if b"cache-control" not in own:
                 headers.append(KEPT_BY_CALLERS)
             message = {**message, "headers": headers}
         elif self.head_only:

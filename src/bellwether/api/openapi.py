@@ -125,6 +125,39 @@ FEATURES_RESPONSES: Responses = {
     },
     **_refusals(*_LOOKUP, problems.INSUFFICIENT_HISTORY, problems.UNAVAILABLE),
 }
+JOB_RESPONSES: Responses = {
+    200: {
+        "description": "Where it stands",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+    202: {
+        "description": "Kept; it is followed under Location",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+    **_refusals(
+        *_LOOKUP,
+        problems.MALFORMED,
+        problems.TOO_LARGE,
+        problems.WRONG_MEDIA_TYPE,
+        problems.UNAVAILABLE,
+    ),
+}
+BACKTEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {"type": "object"},
+                "example": {
+                    "symbols": ["AAPL", "IBM"],
+                    "model": "linear",
+                    "first": "2005-01-01",
+                    "last": "2012-12-31",
+                    "step": "1y",
+                },
+            }
+        }
+    }
+}
 HEALTH_RESPONSES: Responses = {
     200: _ok("Healthy or degraded: predictions are answered", HealthReport, _HEALTH_EXAMPLE),
     503: _ok(

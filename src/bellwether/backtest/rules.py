@@ -9,12 +9,9 @@ import numpy as np
 from bellwether.backtest.books import Terms
 from bellwether.backtest.costs import BPS, SESSIONS_PER_YEAR, Costs
 from bellwether.core.errors import InvalidRequest, UnknownName
+from bellwether.core.types import REALISM
 
-SWITCHES = (
-    *("next_open", "commission", "spread", "slippage", "impact", "participation"),
-    *("borrow", "borrow_availability", "dividends", "splits", "cash_interest"),
-    *("margin_interest", "delisting", "halts", "lots"),
-)
+SWITCHES = REALISM
 # half-spread in bps by USD traded a day, from the thinnest: 20 below 1 M, 8 to 10 M, 3 to 100 M, 1
 SPREAD_TIERS = ((0.0, 20.0), (1e6, 8.0), (1e7, 3.0), (1e8, 1.0))
 NUMBERS = (

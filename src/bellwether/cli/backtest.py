@@ -84,9 +84,10 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
             _released(named, days, wired, as_json=as_json)
             return
         from bellwether.cli.model import print_table
+        from bellwether.inference.backtest_asked import BacktestConfig
         from bellwether.pipelines import backtest as use
-        from bellwether.pipelines.backtest_config import BacktestConfig
 
+        chosen = settings()
         config = BacktestConfig(
             symbols=named,
             universe=universe,
@@ -105,8 +106,8 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
             lag_sessions=lag,
             without=_listed(without, upper=False) or (),
             seed=seed,
-            workers=workers or settings().workers,
-            dask=dask,
+            workers=workers or chosen.workers,
+            dask=dask or chosen.dask or None,
             what_if=what_if,
         )
         done = use.run(config, wired.ports, progress)

@@ -10,6 +10,7 @@ import typer
 from bellwether.cli.frame import FAILED, edge, ports, say, settings, tell
 
 if TYPE_CHECKING:
+    from bellwether.bootstrap import Wired
     from bellwether.core.jobs import JobRun
     from bellwether.pipelines.schedule import ScheduleConfig
     from bellwether.settings import Settings
@@ -49,7 +50,6 @@ def schedule(
         from bellwether import telemetry
         from bellwether.cli.frame import patiently
         from bellwether.pipelines import schedule as use
-        from bellwether.pipelines import session_run
 
         chosen = settings()
         telemetry.configure(chosen.log_format, secrets=chosen.secrets)
@@ -60,8 +60,7 @@ def schedule(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: stopped.set())
         with patiently(stopped, clock=_clock(chosen)) as wired:
-            work = session_run.kind(wired.ports, chosen.job_attempts, chosen.job_backoff_s)
-            wired.ports.jobs.register(work)
+            _know_all(wired, chosen)
             if not as_json:
                 say("scheduling")
             done = use.run(config, wired.ports, stopped.wait, _quiet if as_json else say)
@@ -72,6 +71,43 @@ def schedule(
             say(done.why)
         if once and any(run.state != "done" for run in done.runs):
             raise typer.Exit(FAILED)
+
+
+@jobs.command("work")
+def jobs_work(metrics_port: Port = None) -> None:
+    """Work on jobs that wait, such as backtests asked for over HTTP, until stopped.
+
+    `bellwether schedule` does this too; one process at a time works on a database.
+
+    Example: bellwether jobs work
+    """
+    with edge():
+        from bellwether import telemetry
+        from bellwether.cli.frame import patiently
+
+        chosen = settings()
+        telemetry.configure(chosen.log_format, secrets=chosen.secrets)
+        if metrics_port is not None:
+            telemetry.serve_metrics(metrics_port, chosen.host)
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: stopped.set())
+        with patiently(stopped, clock=_clock(chosen)) as wired:
+            _know_all(wired, chosen)
+            with wired.ports.jobs.working(stopped.wait) as ours:
+                if ours:
+                    say("working on jobs")
+                stopped.wait()
+        say("stopped")
+
+
+def _know_all(wired: "Wired", chosen: "Settings") -> None:
+    """Register every kind of job that there is."""
+    from bellwether.pipelines import backtest_job, session_run
+
+    ports = wired.ports
+    ports.jobs.register(session_run.kind(ports, chosen.job_attempts, chosen.job_backoff_s))
+    ports.jobs.register(backtest_job.kind(ports, chosen.workers, chosen.dask or None))
 
 
 def _config(

@@ -21,6 +21,7 @@
   x StorageError               a store that did not do what it was asked
     - Overloaded               a bounded queue is full; try again later
     - Unavailable              it cannot be reached now; try again later
+  x Cancelled                  work that was told to end
   x ReplayMismatch             a stored prediction that is not reproduced
 
 Each error is built from data, says what was wrong, with what, and what to do. Transport codes
@@ -234,6 +235,14 @@ class Unavailable(StorageError):
     def __init__(self, store: str, why: str, retry_after_s: int = 2) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(store, why)
+
+
+class Cancelled(BellwetherError):
+    """Work that was told to end before it was done."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} was cancelled.")
 
 
 class ReplayMismatch(BellwetherError):

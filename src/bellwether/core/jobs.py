@@ -16,6 +16,8 @@ that it has done already."""
 class JobKind:
     """A job as a list of named steps. `check` raises InvalidRequest on an argument it cannot use.
 
+    Without steps it is one that this process can start, and that another works on.
+
     A step that raises is tried up to `attempts` times, first after `backoff_s` seconds and then
     after twice as long each time.
     """

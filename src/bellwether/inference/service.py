@@ -24,6 +24,7 @@ from bellwether.core.types import (
 )
 from bellwether.features.catalog import technical
 from bellwether.inference import feature_store, views
+from bellwether.inference.backtests import Backtests
 from bellwether.inference.catalogue import Catalogue, read
 from bellwether.inference.forecast import LEVEL, REFUSED, Numbers, adjusted, explanation, forecast
 from bellwether.inference.gauges import RecordGauges
@@ -74,6 +75,7 @@ class PredictionService:
         self._positions = dict(
             zip(self._view.model_columns, self._view.model_positions, strict=True)
         )
+        self.backtests = Backtests(ports)
         self._health = Health(ports)
         self._gauges = RecordGauges(ports)
         self._vectors = Vectors(ports, self._view)

@@ -45,10 +45,10 @@ class DbosJobs:
         self._bench: Bench | None = None
 
     def register(self, kind: JobKind) -> None:
-        """Make `kind` known."""
+        """Make `kind` known; without steps it can be started here and is worked on elsewhere."""
         names = [name for name, _ in kind.steps]
-        if not names or len(set(names)) != len(names):
-            raise InvalidRequest("steps", "a job needs steps, each with a name of its own")
+        if len(set(names)) != len(names):
+            raise InvalidRequest("steps", "each step of a job needs a name of its own")
         if kind.attempts < 1 or not kind.backoff_s >= 0:
             raise InvalidRequest("attempts", "at least one attempt, and no negative pause")
         self._kinds[checked_key(kind.name)] = kind
@@ -134,7 +134,7 @@ class DbosJobs:
         if not _let_in(lease, pause):
             yield False
             return
-        bench = Bench(self._kinds)
+        bench = Bench({name: kind for name, kind in self._kinds.items() if kind.steps})
         try:
             self._asked(self._make_queues)
             config = {

@@ -14,9 +14,10 @@ import uuid_utils
 from bellwether.backtest.result import Backtest
 from bellwether.core.errors import InsufficientHistory
 from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
+from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines.backtest_config import BacktestConfig, Question, question_of
 from bellwether.pipelines.backtest_figures import figured
+from bellwether.pipelines.backtest_question import Question, plan_of, question_of, rules_of
 from bellwether.pipelines.backtest_walk import Walked, walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
@@ -110,7 +111,9 @@ def desk_of(
     end = min(newest, ports.calendar.shift(last, config.horizon_sessions + 1))
     names = walked.record["symbol"].unique().sort().to_list()
     traded = market_of(names, walked.data.series, first, end, question.watermark, ports)
-    desk = Desk(walked.record, traded.market, config.plan, config.rules, config.horizon_sessions)
+    desk = Desk(
+        walked.record, traded.market, plan_of(config), rules_of(config), config.horizon_sessions
+    )
     return desk, traded.notes
 
 

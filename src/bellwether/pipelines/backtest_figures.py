@@ -12,10 +12,11 @@ from bellwether.core.ports import Ports
 from bellwether.evaluation.forecast import forecast_metrics
 from bellwether.evaluation.record import PREVAILING, skill
 from bellwether.evaluation.trading import trading_metrics
+from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines import backtest_tables as tables
 from bellwether.pipelines import coverage
-from bellwether.pipelines.backtest_config import BacktestConfig, Question
+from bellwether.pipelines.backtest_question import Question
 from bellwether.pipelines.backtest_readings import reading, warnings
 from bellwether.pipelines.backtest_walk import Walked
 from bellwether.pipelines.backtest_what_if import what_if

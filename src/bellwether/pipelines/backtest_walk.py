@@ -14,8 +14,9 @@ from bellwether.evaluation.calendar_splits import Periods, by_period
 from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.survivorship import of_members
 from bellwether.features.catalog import technical
+from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines.backtest_config import BacktestConfig, Question
+from bellwether.pipelines.backtest_question import Question
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.folds import Kept, Place, Recipe, pieces, score
 

@@ -1,22 +1,16 @@
-"""What is asked of a backtest, and the one name of the question."""
+"""What is asked of a backtest, on the command line and over HTTP."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from bellwether import __version__
-from bellwether.backtest.rules import Rules
-from bellwether.backtest.targets import Plan
-from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName
-from bellwether.core.ports import Ports
+from bellwether.core.errors import InvalidRequest, UnknownName
+from bellwether.core.types import REALISM
 from bellwether.evaluation.calendar_splits import months_of
-from bellwether.evaluation.survivorship import spells_known
-from bellwether.features.catalog import technical
 from bellwether.models.factory import BASELINES, MODELS
 
 STRATEGIES = ("long_short", "long_only", "quantile", "top_k")
@@ -25,9 +19,12 @@ RANGES = (
     ("ages", 0, 50),
     ("workers", 1, 1024),
     ("min_train_sessions", 2, 100_000),
+    ("lag_sessions", 0, 252),
+    ("rebalance_sessions", 1, 100_000),
+    ("top", 1, 100_000),
+    ("quantile", 1e-6, 0.5),
+    ("capital_usd", 1.0, 1e15),
 )
-ELSEWHERE = ("workers", "dask", "what_if")
-"""What changes how a question is answered, and not its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,41 +93,21 @@ class BacktestConfig:
         months_of(self.step)
         if self.window is not None:
             months_of(self.window)
-        if self.model not in (*MODELS, *BASELINES):
-            raise UnknownName("model", self.model, (*MODELS, *BASELINES))
-        if self.strategy not in STRATEGIES:
-            raise UnknownName("strategy", self.strategy, STRATEGIES)
+        named = [
+            ("model", self.model, (*MODELS, *BASELINES)),
+            ("strategy", self.strategy, STRATEGIES),
+        ]
+        for kind, name, known in [*named, *(("switch", n, REALISM) for n in self.without)]:
+            if name not in known:
+                raise UnknownName(kind, name, known)
+        for field, low, high in RANGES:
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise InvalidRequest(field, f"is {value}, must be from {low} to {high}")
         if self.symbols is not None and self.universe is not None:
             raise InvalidRequest("symbols, universe", "one of the two")
-        for name, low, high in RANGES:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InvalidRequest(name, f"is {value}, must be from {low} to {high}")
         if self.first is not None and self.last is not None and self.last < self.first:
             raise InvalidRequest("from, to", f"{self.last} lies before {self.first}")
-        _ = self.plan, self.rules  # which refuse what they cannot use
-
-    @property
-    def plan(self) -> Plan:
-        """How forecasts become targets."""
-        kind: Any = self.strategy
-        return Plan(
-            kind=kind,
-            k_long=self.top,
-            k_short=self.top,
-            quantile=self.quantile,
-            rebalance_sessions=self.rebalance_sessions,
-        )
-
-    @property
-    def rules(self) -> Rules:
-        """How the account trades."""
-        from bellwether.backtest.costs import Costs
-
-        rules = Rules(costs=Costs(capital_usd=self.capital_usd), lag_sessions=self.lag_sessions)
-        for name in self.without:
-            rules = rules.without(name)
-        return rules
 
     def as_json(self) -> dict[str, Any]:
         """Return the config as JSON."""
@@ -156,55 +133,3 @@ class BacktestConfig:
         except msgspec.ValidationError as error:
             said, _, place = str(error).partition(" - at `$.")
             raise InvalidRequest(place.rstrip("`") or "backtest", said) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A backtest on one state of the lake; `key` names both."""
-
-    symbols: tuple[str, ...]
-    watermark: datetime
-    told: dict[str, Any]
-    key: str
-
-
-def question_of(config: BacktestConfig, ports: Ports) -> Question:
-    """Find the symbols and the state of the lake that a backtest is of.
-
-    Raises
-    ------
-    UnknownName
-        If a symbol or the universe does not exist.
-    MissingRecord
-        If the lake is empty, or holds no member's bars.
-    """
-    watermark = ports.lake.watermark()
-    if watermark is None:
-        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
-    symbols = _symbols(config, ports)
-    told = {k: v for k, v in config.as_json().items() if k not in ELSEWHERE}
-    told |= {
-        "symbols": list(symbols),
-        "watermark": watermark.isoformat(),
-        "last_session": str(ports.calendar.last_closed(ports.clock.now())),
-        "view": technical().version,
-        "code": __version__,
-    }
-    if config.universe is not None:
-        told["universe_watermark"] = str(ports.lake.universe(config.universe)["ingested_at"].max())
-    key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return Question(symbols, watermark, told, key)
-
-
-def _symbols(config: BacktestConfig, ports: Ports) -> tuple[str, ...]:
-    known = ports.lake.symbols()
-    for symbol in config.symbols or ():
-        if symbol not in known:
-            raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
-    if config.universe is None:
-        return tuple(sorted(set(config.symbols or known)))
-    spells = spells_known(ports.lake.universe(), config.universe, ports.clock.now())
-    listed = tuple(sorted(set(known) & set(spells["symbol"])))
-    if not listed:
-        raise MissingRecord("bar", f"any member of {config.universe}", "bellwether ingest files")
-    return listed
