@@ -6,6 +6,7 @@ import numpy as np
 
 from bellwether.reports.tearsheet_data import Curve, Point, Role, Table, TearSheet
 
+FIRST = date(1980, 1, 2)
 NASTY = "<script>alert(1)</script>"
 CRISES = (
     ("1987 crash", date(1987, 10, 1), date(1988, 1, 29)),
@@ -92,11 +93,12 @@ def tables() -> list[Table]:
     symbols = [
         (
             s,
-            int(rng.integers(200, 11_000)),
+            int(rng.integers(200, 11000)),
             float(rng.normal(0.05, 0.2)),
             float(rng.normal(0.2, 0.5)),
+            float(rng.normal(0, 0.01)) if i % 9 else None,
+            float(rng.normal(0, 90000.0)),
         )
-        + (float(rng.normal(0, 0.01)) if i % 9 else None, float(rng.normal(0, 9e4)))
         for i, s in enumerate(names)
     ]
     years = [
@@ -141,7 +143,7 @@ def points(xs: list[float | str], ys: list[float], wide: float) -> list[Point]:
 
 def tear_sheet(n: int = 11_000, *, lag_0: bool = False) -> TearSheet:
     """Make a sheet of `n` sessions from 1980 with six curves and 401 symbols."""
-    days = weekdays(date(1980, 1, 2), n)
+    days = weekdays(FIRST, n)
     curves = [
         curve(name, role, days, drift, 10 + i) for i, (name, role, drift) in enumerate(PLAYERS)
     ]

@@ -29,7 +29,7 @@ def cell(value: object, form: str = "") -> str:
         return str(value) if str(value) != "nan" else DASH
     if math.isinf(amount):
         return INFINITE if amount > 0 else MINUS + INFINITE
-    return _written(amount, form or ("int" if isinstance(value, int) else "num2"), value)
+    return _written(amount, form or ("int" if hasattr(value, "__index__") else "num2"), value)
 
 
 def sortable(value: object) -> float | None:

@@ -108,9 +108,9 @@ def _bar(sheet: TearSheet, curves: Sequence[Curve]) -> Html:
     last = max(curve.sessions[-1] for curve in curves)
     return fill(
         '<div class="bar" role="group" aria-label="What the charts of time show">$keys'
-        '<span class="gap"></span><output class="note" aria-live="polite"></output>'
+        '<span class="gap"></span>'
         '<select name="span" aria-label="Stretch of time">$spans</select>'
-        '<button type="button" class="plain" data-whole hidden>Show all</button></div>',
+        '<button type="button" class="plain idle" data-whole>Show all</button></div>',
         keys=keys,
         spans=_spans(sheet, first, last),
     )
@@ -134,7 +134,7 @@ def _spans(sheet: TearSheet, first: date, last: date) -> Html:
 def _switch(curves: Sequence[Curve]) -> Html:
     worth = np.concatenate([curve.series("wealth") for curve in curves])
     worth = worth[~np.isnan(worth)]
-    logs = bool(worth.size and worth.min() > 0 and worth.max() / worth.min() > LOG_FROM)
+    logs = bool(worth.size and worth.min() > 0 and worth.max() > LOG_FROM * worth.min())
     on = Html(" checked")
     return fill(_SWITCH, log=on if logs else "", linear="" if logs else on)
 

@@ -102,7 +102,7 @@ def _warnings(warnings: Sequence[str]) -> Html:
         return Html("")
     ranked = sorted(warnings, key=lambda warning: not is_stamped(warning))
     items = joined(
-        fill('<li class="stamped"><b>Lag 0</b><span>$text</span></li>', text=text)
+        fill('<li class="stamped"><b>Cannot be traded</b><span>$text</span></li>', text=text)
         if is_stamped(text)
         else fill('<li><b aria-label="Warning">!</b><span>$text</span></li>', text=text)
         for text in ranked

@@ -1,5 +1,6 @@
 """What a tear sheet is made of: plain values, checked once, drawn by `tearsheet` and `terminal`."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class Curve:
         days = list(self.sessions)
         if any(isinstance(day, datetime) or not isinstance(day, date) for day in days):
             raise InvalidRequest("sessions", f"{self.name}: each must be a date without a time")
-        for before, after in zip(days, days[1:], strict=False):
+        for before, after in itertools.pairwise(days):
             if after <= before:
                 raise InvalidRequest("sessions", f"{self.name}: {after} follows {before}")
         for what in SERIES:

@@ -30,14 +30,17 @@ def chosen(curve: Curve, most: int) -> Whole:
     n = len(curve.sessions)
     if n <= most:
         return np.arange(n)
-    wealth = curve.series("wealth")
-    edges = np.linspace(0, n, max(most // 2, 1) + 1).astype(int)
-    kept = {0, n - 1}
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
-        part = wealth[begin:end]
-        if part.size and not np.isnan(part).all():
-            kept |= {begin + int(np.nanargmin(part)), begin + int(np.nanargmax(part))}
-    return np.array(sorted(kept))
+    bins = max(most // 2, 1)
+    wide = -(-n // bins)
+    padded = np.full(bins * wide, np.nan)
+    padded[:n] = curve.series("wealth")
+    parts = padded.reshape(bins, wide)
+    begin = np.arange(bins)[~np.isnan(parts).all(axis=1)]
+    lowest = np.where(np.isnan(parts), np.inf, parts).argmin(axis=1)
+    highest = np.where(np.isnan(parts), -np.inf, parts).argmax(axis=1)
+    return np.unique(
+        np.concatenate([[0, n - 1], begin * wide + lowest[begin], begin * wide + highest[begin]])
+    )
 
 
 def packed(sheet: TearSheet) -> tuple[Html, str]:

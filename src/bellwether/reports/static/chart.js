@@ -215,7 +215,8 @@ class Chart {
     const { spec, from, to } = this;
     if (spec.kind === "time") return dates(from, to, about);
     if (spec.kind === "class") {
-      const every = Math.ceil((to - from) / about);
+      const longest = Math.min(Math.max(...spec.names.map((name) => name.length)), 12);
+      const every = Math.ceil((to - from) / ((about * 62) / (longest * 7 + 12)));
       return spec.names.map((name, i) => [i, name.length > 12 ? `${name.slice(0, 11)}\u2026` : name]).filter(([i]) => i > from && i < to && i % every === 0);
     }
     return nice(from, to, about).map((x) => [x, spec.xFormat === form.percent ? `${fixed(x * 100, 0)}%` : form.plain(x)]);
@@ -266,7 +267,8 @@ class Chart {
   }
   rows(x) {
     const near = this.spec.kind === "time" ? 7 : 1e-9;
-    return this.lines.filter((l) => l.kind !== "raw").map((line) => {
+    const first = [...this.lines].sort((a, b) => Boolean(b.model) - Boolean(a.model));
+    return first.filter((l) => l.kind !== "raw").map((line) => {
       const i = nearest(line.xs, x);
       return { line, i, y: line.xs.length && Math.abs(line.xs[i] - x) <= near ? line.ys[i] : NaN };
     });

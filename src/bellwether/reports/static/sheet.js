@@ -86,7 +86,7 @@ window.addEventListener("resize", () => requestAnimationFrame(() => {
 
 for (const key of keys) key.addEventListener("click", () => { press(key, time.hidden, Number(key.dataset.curve)); time.away(); time.draw(); });
 for (const box of document.querySelectorAll("input[name=scale]")) box.addEventListener("change", () => { time.away(); time.draw(); });
-const span = document.querySelector("select[name=span]"), reset = document.querySelector(".bar [data-whole]"), told = document.querySelector(".bar output");
+const span = document.querySelector("select[name=span]"), reset = document.querySelector(".bar [data-whole]"), own = span && span.querySelector("option[value=own]");
 let asked = false;
 if (span) {
   span.addEventListener("change", () => {
@@ -99,9 +99,9 @@ if (span) {
     asked = false;
   });
   time.heard = () => {
-    reset.hidden = !time.zoomed();
+    reset.classList.toggle("idle", !time.zoomed());
+    own.textContent = `${iso(Math.ceil(time.span[0]))} to ${iso(Math.floor(time.span[1]))}`;
     if (!asked) span.value = time.zoomed() ? "own" : "all";
-    told.textContent = time.zoomed() ? `${iso(Math.ceil(time.span[0]))} to ${iso(Math.floor(time.span[1]))}` : "";
   };
   reset.addEventListener("click", () => time.zoom(...time.whole));
 }
