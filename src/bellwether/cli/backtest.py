@@ -83,7 +83,6 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
         if days is not None:
             _released(named, days, wired, as_json=as_json)
             return
-        from bellwether.cli.model import print_table
         from bellwether.inference.backtest_asked import BacktestConfig
         from bellwether.pipelines import backtest as use
 
@@ -116,9 +115,6 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
         else:
             for line in done.lines():
                 say(line)
-            strategies = done.found["strategies"]
-            print_table({name: s["metrics"] for name, s in strategies.items()})
-            say(f"backtest {done.backtest_id}, result {done.found['result_hash'][:16]}")
         if report is not None:
             report.write_text(done.page(), encoding="utf-8")
             if not as_json:

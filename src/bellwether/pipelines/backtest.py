@@ -15,14 +15,16 @@ from bellwether.backtest.result import Backtest
 from bellwether.core.errors import InsufficientHistory
 from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
 from bellwether.inference.backtest_asked import BacktestConfig
+from bellwether.inference.backtests import PAGE, REPORT
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines.backtest_figures import figured
 from bellwether.pipelines.backtest_question import Question, plan_of, question_of, rules_of
+from bellwether.pipelines.backtest_sheet import sheet_of
 from bellwether.pipelines.backtest_walk import Walked, walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
-
-REPORT = "report.json"
+from bellwether.reports.tearsheet import render
+from bellwether.reports.terminal import lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,12 @@ class BacktestReport:
 
     def lines(self) -> list[str]:
         """Say it in words and one table."""
-        again = ["The same question was answered before."] if self.reused else []
-        return [*again, *self.found["reading"], *self.found["warnings"]]
+        again = ["The same question was answered before.", ""] if self.reused else []
+        return [*again, *lines(sheet_of(self.found))]
+
+    def page(self) -> str:
+        """Return the tear sheet, one self-contained HTML file."""
+        return str(render(sheet_of(self.found)))
 
 
 def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> BacktestReport:
@@ -77,6 +83,8 @@ def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> Bac
         "seconds": (finished - started).total_seconds(),
     }
     ports.work.keep(backtest_id, REPORT, json.dumps(found, default=str).encode())
+    report = BacktestReport(backtest_id, False, found)
+    ports.work.keep(backtest_id, PAGE, report.page().encode())
     ports.ledger.record_backtest(
         BacktestRow(
             backtest_id,
@@ -90,7 +98,7 @@ def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> Bac
             digest,
         )
     )
-    return BacktestReport(backtest_id, False, found)
+    return report
 
 
 def read(backtest_id: str, ports: Ports) -> dict[str, Any] | None:

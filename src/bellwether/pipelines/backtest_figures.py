@@ -61,6 +61,8 @@ def figured(
         "years": tables.years(record, traded, config.model),
         "calibration": tables.calibration(record, config.model),
         "quantiles": tables.quantiles(record, config.model, horizon),
+        "ic_by_horizon": tables.ic_by_horizon(record, walked.data.series, config.model),
+        "crises": tables.crises(traded, config.model),
         "degradation": tables.degradation(walked.aged, horizon),
         "by_symbol": tables.by_symbol(record, main, config.model, horizon),
         "curves": tables.curves(traded),

@@ -10,8 +10,11 @@ from bellwether.backtest.result import Backtest
 from bellwether.evaluation.intervals import clustered_mean
 from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.trading import trading_metrics
+from bellwether.pipelines.trades import HELD
 
 BINS = 10
+MIN_NAMES = 5
+HORIZONS = (1, 2, 5, 10, 21, 63)
 Row = dict[str, Any]
 
 
@@ -100,6 +103,28 @@ def quantiles(record: pl.DataFrame, model: str, horizon: int) -> list[Row]:
     return rows
 
 
+def ic_by_horizon(
+    record: pl.DataFrame, series: Mapping[str, pl.DataFrame], model: str
+) -> list[Row]:
+    """Say how today's forecasts rank the returns of the next so many sessions, from the next open."""
+    opens = pl.concat([s.select("symbol", "session", "open") for s in series.values()])
+    told = record.select("symbol", "session", f=f"forecast_{model}")
+    rows = []
+    for horizon in HORIZONS:
+        ahead = pl.col("open").shift(-1 - horizon) / pl.col("open").shift(-1)
+        moved = opens.with_columns(r=ahead.log().over("symbol")).drop("open")
+        both = told.join(moved, on=["symbol", "session"], how="inner").drop_nulls()
+        many = both.filter(pl.len().over("session") >= MIN_NAMES)
+        daily = many.group_by("session").agg(ic=pl.corr(pl.col("f").rank(), pl.col("r").rank()))
+        daily = daily.filter(pl.col("ic").is_finite()).sort("session")
+        found = clustered_mean(
+            daily["ic"].to_numpy(), daily["session"].to_numpy(), lags=horizon - 1
+        )
+        if found.mean is not None:
+            rows.append({"horizon": horizon, **_interval(found)})
+    return rows
+
+
 def degradation(aged: pl.DataFrame, horizon: int) -> list[Row]:
     """Say what models were worth so many periods after their training, over all of them."""
     rows = []
@@ -173,6 +198,44 @@ def curves(traded: Mapping[str, Backtest]) -> dict[str, Any]:
             for name, a in traded.items()
         },
     }
+
+
+CRISES = (
+    ("Crash of 1987", "1987-10-02", "1987-12-04"),
+    ("Gulf crisis 1990", "1990-07-16", "1990-10-11"),
+    ("Russia and LTCM 1998", "1998-07-17", "1998-10-08"),
+    ("Dot-com bust", "2000-03-24", "2002-10-09"),
+    ("Financial crisis", "2007-10-09", "2009-03-09"),
+    ("Flash crash 2010", "2010-04-23", "2010-07-02"),
+    ("Debt downgrade 2011", "2011-07-22", "2011-10-03"),
+    ("China and oil 2015-16", "2015-07-20", "2016-02-11"),
+    ("End of 2018", "2018-09-20", "2018-12-24"),
+    ("Pandemic 2020", "2020-02-19", "2020-03-23"),
+    ("Rates 2022", "2022-01-03", "2022-10-12"),
+)
+"""Falls of the US stock market, from a high close of the S&P 500 to a low one."""
+
+
+def crises(traded: Mapping[str, Backtest], model: str) -> list[Row]:
+    """Return what the model and the benchmark made of each crisis that is covered whole."""
+    days = traded[model].market.sessions.astype("datetime64[D]")
+    rows = []
+    for name, first, last in CRISES:
+        low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
+        if days[0] > low or days[-1] < high:
+            continue
+        inside = (days > low) & (days <= high)
+        made = {n: float(np.prod(1 + traded[n].net[inside]) - 1) for n in (model, HELD)}
+        rows.append(
+            {
+                "name": name,
+                "first": first,
+                "last": last,
+                "model": made[model],
+                "benchmark": made[HELD],
+            }
+        )
+    return rows
 
 
 def _calls(record: pl.DataFrame, model: str) -> pl.DataFrame:
