@@ -25,9 +25,10 @@ class MemoryJobs:
     def register(self, kind: JobKind) -> None:
         """Make `kind` known."""
         names = [name for name, _ in kind.steps]
-        if not names or len(set(names)) != len(names) or kind.attempts < 1 or kind.backoff_s < 0:
+        if len(set(names)) != len(names) or kind.attempts < 1 or kind.backoff_s < 0:
             raise InvalidRequest("steps", "no such job can be worked on")
-        self._kinds[kind.name] = kind
+        if names or kind.name not in self._kinds:
+            self._kinds[kind.name] = kind
 
     def start(self, kind: str, argument: Mapping[str, Any], key: str) -> JobRun:
         """Keep a run, or return the one that has the key."""
@@ -84,7 +85,9 @@ class MemoryJobs:
     def wait(self, job_id: str, timeout_s: float) -> JobRun:  # noqa: ARG002 - nothing is waited for
         """Return the run once it has ended, or as it is."""
         if self._open:
-            waiting = [r for r in self._runs.values() if not r.state.ended]
+            waiting = [
+                r for r in self._runs.values() if not r.state.ended and self._kinds[r.kind].steps
+            ]
             for run in sorted(waiting, key=lambda run: run.created_at):
                 self._work(run.job_id)
         if job_id not in self._runs:
@@ -97,6 +100,10 @@ class MemoryJobs:
         self._open = True
         yield True
         self._open = False
+
+    def lost(self) -> bool:
+        """Nobody else is there."""
+        return False
 
     def _work(self, job_id: str) -> None:
         run = self._runs[job_id]

@@ -212,13 +212,28 @@ def test_a_kind_may_refuse_an_argument(jobs: Jobs) -> None:
         jobs.start("picky", {}, "k")
 
 
-def test_a_kind_without_steps_or_with_two_of_a_name_is_refused(jobs: Jobs) -> None:
+def test_a_kind_with_two_steps_of_a_name_is_refused(jobs: Jobs) -> None:
     step: tuple[str, JobAct] = ("one", lambda _, __: None)
-    for steps, attempts, pause in (((), 1, 0.0), ((step, step), 1, 0.0), ((step,), 0, 0.0)):
+    for steps, attempts, pause in (((step, step), 1, 0.0), ((step,), 0, 0.0), ((step,), 1, -1.0)):
         with pytest.raises(InvalidRequest):
             jobs.register(JobKind("count", steps, anything, attempts, pause))
-    with pytest.raises(InvalidRequest):
-        jobs.register(JobKind("count", (step,), anything, 1, -1.0))
+
+
+def test_a_kind_without_steps_is_started_here_and_worked_on_elsewhere(
+    make: Callable[[], Jobs],
+) -> None:
+    door, worker = make(), make()
+    door.register(JobKind("count", (), anything))
+    door.start("count", {"n": 2}, "k")
+    with worker.working(never):
+        assert door.wait("k", 0.0).state is JobState.WAITING
+    worker.register(a_kind(double=lambda given, _: 2 * given["n"]))
+    worker.register(JobKind("count", (), anything))  # changes nothing: its steps are known
+    with worker.working(never):
+        assert not worker.lost()
+        run = worker.wait("k", WAIT_S)
+    assert (run.state, run.result) == (JobState.DONE, 4)
+    assert door.wait("k", WAIT_S).result == 4
 
 
 def test_what_does_not_exist_is_none_and_false(jobs: Jobs) -> None:

@@ -124,10 +124,8 @@ async def _body(request: Request) -> dict[str, Any] | Problem:
             return Problem(problems.TOO_LARGE, f"More than {MOST_BYTES:,} bytes.", headers=close)
     try:
         return msgspec.json.decode(bytes(raw) or b"{}", type=dict[str, Any])
-    except msgspec.ValidationError:
-        return Problem(problems.MALFORMED, "The body is not a JSON object.")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Problem(problems.MALFORMED, f"The body is no JSON: {error}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Problem(problems.MALFORMED, f"The body is no JSON object: {error}")
 
 
 def _json(content: Told, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 jobs = typer.Typer(no_args_is_help=True)
 
+LOOK_S = 1.0
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(help="The id of a run, such as session-2013-03-01.")]
 Delay = Annotated[
@@ -94,10 +95,12 @@ def jobs_work(metrics_port: Port = None) -> None:
             signal.signal(number, lambda _number, _frame: stopped.set())
         with patiently(stopped, clock=_clock(chosen)) as wired:
             _know_all(wired, chosen)
-            with wired.ports.jobs.working(stopped.wait) as ours:
-                if ours:
-                    say("working on jobs")
-                stopped.wait()
+            while not stopped.is_set():
+                with wired.ports.jobs.working(stopped.wait) as ours:
+                    if ours:
+                        say("working on jobs")
+                    while not stopped.wait(LOOK_S) and not wired.ports.jobs.lost():
+                        pass
         say("stopped")
 
 

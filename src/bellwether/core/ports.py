@@ -437,6 +437,10 @@ class Jobs(Protocol):
         """
         ...
 
+    def lost(self) -> bool:
+        """Say whether another process took the work over since `working` began."""
+        ...
+
     def working(self, pause: Callable[[float], bool]) -> AbstractContextManager[bool]:
         """Work on runs of the registered kinds while the context is open, one of a kind at a time.
 

@@ -51,7 +51,8 @@ class DbosJobs:
             raise InvalidRequest("steps", "each step of a job needs a name of its own")
         if kind.attempts < 1 or not kind.backoff_s >= 0:
             raise InvalidRequest("attempts", "at least one attempt, and no negative pause")
-        self._kinds[checked_key(kind.name)] = kind
+        if names or kind.name not in self._kinds:
+            self._kinds[checked_key(kind.name)] = kind
 
     def start(self, kind: str, argument: Mapping[str, Any], key: str) -> JobRun:
         """Keep a run, or return the one that has the key."""
@@ -116,7 +117,7 @@ class DbosJobs:
         """Return the run once it has ended, or as it is after `timeout_s`."""
         until, pause = time.monotonic() + timeout_s, LOOK_S
         while True:
-            if self._bench is not None and self._bench.lost:
+            if self.lost():
                 raise StorageError(STORE, "another process works on them now")
             found = self.get(job_id)
             if found is None:
@@ -154,6 +155,10 @@ class DbosJobs:
         finally:
             self._bench = None
             lease.release()
+
+    def lost(self) -> bool:
+        """Say whether another process took the work over since `working` began."""
+        return self._bench is not None and self._bench.lost
 
     def close(self) -> None:
         """Let go of connections."""
