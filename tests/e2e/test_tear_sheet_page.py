@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.enable_socket,  # the browser is driven over pipes and a socket pair
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is not installed"),
 ]
+SESSIONS = 5_000
 TRACES = {"equity": 6, "drawdown": 6, "sharpe": 6, "exposure": 2, "turnover": 2}
 POINTS = {"calibration": 10, "ic": 5, "quantiles": 10, "degradation": 5}
 
@@ -31,7 +32,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "sheet.html"
-    path.write_text(render(tear_sheet(11_000, lag_0=True)), encoding="utf-8")
+    path.write_text(render(tear_sheet(SESSIONS, lag_0=True)), encoding="utf-8")
     return path
 
 
@@ -71,9 +72,9 @@ def tip(page: Page, name: str) -> str:
 def drag(page: Page, name: str, begin: float, end: float) -> None:
     box = chart(page, name).bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + begin * box["width"], box["y"] + 60)
+    page.mouse.move(box["x"] + begin * box["width"], box["y"] + 0.7 * box["height"])
     page.mouse.down()
-    page.mouse.move(box["x"] + end * box["width"], box["y"] + 70, steps=3)
+    page.mouse.move(box["x"] + end * box["width"], box["y"] + 0.75 * box["height"], steps=3)
     page.mouse.up()
 
 
@@ -92,7 +93,7 @@ def test_hovering_reads_every_line_and_moves_every_cursor(page: Page) -> None:
     chart(page, "equity").hover(position={"x": 500, "y": 120})
     told = tip(page, "equity").split("\n")
 
-    assert told[0].startswith("20")
+    assert told[0].startswith("19")
     assert told[1::2] == ["Model", "Momentum 12-1", "Equal weight", "Always up", "Coin", "S&P 500"]
     assert all(float(value.replace(",", "")) > 0 for value in told[2::2])
     assert page.locator("#c-drawdown .cursor").count() == 1
@@ -123,10 +124,10 @@ def test_the_scale_of_equity_is_switched(page: Page) -> None:
 
 def test_dragging_zooms_all_charts_and_shows_every_session(page: Page) -> None:
     whole = drawn(page, "sharpe")
-    drag(page, "equity", 0.4, 0.41)
+    drag(page, "equity", 0.4, 0.42)
     stretch = page.locator("select[name=span] option:checked").inner_text()
     first, last = stretch.split(" to ")
-    inside = len([d for d in weekdays(FIRST, 11_000) if first <= str(d) <= last])
+    inside = len([d for d in weekdays(FIRST, SESSIONS) if first <= str(d) <= last])
 
     assert drawn(page, "sharpe") != whole
     assert 20 < inside < 400
@@ -137,11 +138,11 @@ def test_dragging_zooms_all_charts_and_shows_every_session(page: Page) -> None:
 
 def test_a_crisis_and_a_year_can_be_chosen(page: Page) -> None:
     drawn(page, "equity")
-    page.select_option("select[name=span]", label="Covid")
-    assert "2020-03" in chart(page, "equity").inner_text()
-    page.locator("[data-months='0'] button", has_text="1987").click()
+    page.select_option("select[name=span]", label="1987 crash")
+    assert "1987-10" in str(chart(page, "equity").text_content())
+    page.locator("[data-months='0'] button", has_text="1988").click()
     assert (
-        page.locator("select[name=span] option:checked").inner_text() == "1987-01-01 to 1987-12-31"
+        page.locator("select[name=span] option:checked").inner_text() == "1988-01-01 to 1988-12-31"
     )
     chart(page, "equity").dblclick(position={"x": 300, "y": 100})
     assert page.locator("select[name=span]").input_value() == "all"
@@ -167,11 +168,11 @@ def test_parts_of_a_chart_of_points_are_switched_and_zoomed(page: Page) -> None:
     page.locator("#c-calibration .key", has_text="intervals").click()
     page.locator("#c-calibration .key", has_text="ideal").click()
     assert found.locator(".whisker, .reference").count() == 0
-    before = found.inner_text()
+    before = found.text_content()
     drag(page, "calibration", 0.3, 0.7)
-    assert found.inner_text() != before
+    assert found.text_content() != before
     page.locator("#c-calibration [data-whole]").click()
-    assert found.inner_text() == before
+    assert found.text_content() == before
 
 
 def test_tables_are_sorted_and_sifted(page: Page) -> None:
@@ -202,23 +203,26 @@ def test_months_of_another_curve(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_and_can_be_read(page: Page, width: int, scheme: str) -> None:
+def test_the_page_fits_and_can_be_read(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for name in (*TRACES, *POINTS):
         chart(page, name)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        assert overflow(page) == 0
+        assert_readable(page)
 
-    assert overflow(page) == 0
+
+def assert_readable(page: Page) -> None:
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    looked = ("#title", ".warnings .stamped", ".plot text", ".data td", "figcaption p")
-    for where in looked:
+    for where in ("#title", ".warnings .stamped", ".plot text", ".data td", "figcaption p"):
         what = "fill" if where == ".plot text" else "color"
         ink = page.locator(where).first.evaluate(f"node => getComputedStyle(node).{what}")
         assert contrast(ink, paper) > 4.5, where
-    for line in page.locator("#c-equity .line").all():
-        stroke = line.evaluate("node => getComputedStyle(node).stroke")
-        assert contrast(stroke, paper) > 3
+    strokes = page.locator("#c-equity .line").evaluate_all(
+        "all => all.map(line => getComputedStyle(line).stroke)"
+    )
+    assert all(contrast(stroke, paper) > 3 for stroke in strokes)
 
 
 def test_no_line_is_told_by_colour_alone(page: Page) -> None:

@@ -108,9 +108,8 @@ def _bar(sheet: TearSheet, curves: Sequence[Curve]) -> Html:
     last = max(curve.sessions[-1] for curve in curves)
     return fill(
         '<div class="bar" role="group" aria-label="What the charts of time show">$keys'
-        '<span class="gap"></span>'
-        '<select name="span" aria-label="Stretch of time">$spans</select>'
-        '<button type="button" class="plain idle" data-whole>Show all</button></div>',
+        '<span class="ends"><button type="button" class="plain idle" data-whole>Show all</button>'
+        '<select name="span" aria-label="Stretch of time">$spans</select></span></div>',
         keys=keys,
         spans=_spans(sheet, first, last),
     )
