@@ -69,6 +69,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
         bool, typer.Option(help="Trade again without each piece of realism.")
     ] = True,
     report: Annotated[Path | None, typer.Option(help="Write the tear sheet to this file.")] = None,
+    stored: Annotated[
+        bool, typer.Option(help="Judge the predictions that were really made; train nothing.")
+    ] = False,
     days: Days = None,
     as_json: Json = False,
 ) -> None:
@@ -85,6 +88,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
             return
         from bellwether.inference.backtest_asked import BacktestConfig
         from bellwether.pipelines import backtest as use
+        from bellwether.pipelines import backtest_stored
 
         chosen = settings()
         config = BacktestConfig(
@@ -109,7 +113,8 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
             dask=dask or chosen.dask or None,
             what_if=what_if,
         )
-        done = use.run(config, wired.ports, progress)
+        judge = backtest_stored.run if stored else use.run
+        done = judge(config, wired.ports, progress)
         if as_json:
             tell(done.found)
         else:

@@ -739,6 +739,16 @@ class PredictionLog(Protocol):
         """Return the newest `limit` predictions, newest first."""
         ...
 
+    def forecasts(
+        self, horizon_sessions: int, symbols: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Return what was predicted over a horizon, in the order it was made.
+
+        Columns prediction_id, recorded_at (UTC), symbol, session, expected_return (simple, a
+        fraction), probability_up, direction (up, down, flat), release, arm, and degraded (JSON).
+        """
+        ...
+
     def count(self) -> int:
         """Count the stored predictions."""
         ...

@@ -4,9 +4,11 @@ import asyncio
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,6 +46,20 @@ class _Waiting:
         self.row = row
         self.waiter = waiter
         self.expires = expires
+
+
+FORECASTS: dict[str, Any] = {
+    "prediction_id": pl.String,
+    "recorded_at": pl.Datetime("us", "UTC"),
+    "symbol": pl.String,
+    "as_of": pl.Date,
+    "expected_return": pl.Float64,
+    "probability_up": pl.Float64,
+    "direction": pl.String,
+    "release": pl.String,
+    "arm": pl.String,
+    "degraded": pl.String,
+}
 
 
 class SqlPredictionLog:
@@ -119,6 +135,23 @@ class SqlPredictionLog:
         """Return the newest `limit` predictions, newest first."""
         newest = predictions.c.prediction_id.desc()
         return self._select(sa.select(predictions).order_by(newest).limit(limit))
+
+    def forecasts(
+        self, horizon_sessions: int, symbols: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Return what was predicted over a horizon, in the order it was made."""
+        columns = [predictions.c[name] for name in FORECASTS]
+        query = sa.select(*columns).where(predictions.c.horizon_sessions == horizon_sessions)
+        if symbols is not None:
+            query = query.where(predictions.c.symbol.in_(list(symbols)))
+        ordered = query.order_by(predictions.c.recorded_at, predictions.c.prediction_id)
+        try:
+            with self._engine.connect() as connection:
+                rows = [tuple(row) for row in connection.execute(ordered)]
+        except SQLAlchemyError as error:
+            raise fault(error) from error
+        frame = pl.DataFrame(rows, schema=FORECASTS, orient="row")
+        return frame.rename({"as_of": "session"})
 
     def count(self) -> int:
         """Count the stored predictions."""

@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.inference.backtests import PAGE, REPORT
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines.backtest_figures import figured
-from bellwether.pipelines.backtest_question import Question, plan_of, question_of, rules_of
+from bellwether.pipelines.backtest_figures import Judged, figured
+from bellwether.pipelines.backtest_question import plan_of, question_of, rules_of
 from bellwether.pipelines.backtest_sheet import sheet_of
-from bellwether.pipelines.backtest_walk import Walked, walk_forward
+from bellwether.pipelines.backtest_walk import walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
 from bellwether.reports.tearsheet import render
@@ -67,33 +67,60 @@ def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> Bac
             return BacktestReport(known[0].backtest_id, True, found)
     started = ports.wall.now()
     walked = walk_forward(config, question, ports, progress)
-    models = tuple(dict.fromkeys((config.model, *BASELINES)))
+    judged = Judged(
+        model=config.model,
+        baselines=BASELINES,
+        horizon_sessions=config.horizon_sessions,
+        record=walked.record,
+        series=walked.data.series,
+        folds=walked.folds,
+        aged=walked.aged,
+        asked=question.told,
+        universe=config.universe,
+        watermark=question.watermark,
+        notes=tuple(r.words() for r in walked.data.refused),
+        what_if=config.what_if,
+    )
+    return concluded(judged, config, question.key, started, ports, progress)
+
+
+def concluded(
+    judged: Judged,
+    config: BacktestConfig,
+    key: str,
+    started: datetime,
+    ports: Ports,
+    progress: Progress = quiet,
+) -> BacktestReport:
+    """Trade what was forecast, report on it, and keep the report."""
     progress("Trading", 0, 1)
-    desk, notes = desk_of(config, walked, question, ports)
+    desk, notes = desk_of(judged, config, ports)
+    models = tuple(dict.fromkeys((judged.model, *judged.baselines)))
     traded = accounts(desk, models)
-    digest = result_hash(walked.record, traded)
-    found = figured(config, question, walked, desk, traded, notes, ports)
+    judged = replace(judged, notes=(*notes, *judged.notes))
+    found = figured(judged, desk, traded, ports)
     progress("Trading", 1, 1)
     finished = ports.wall.now()
     backtest_id = str(uuid_utils.uuid7())
+    digest = result_hash(judged.record, traded)
     found |= {
         "backtest_id": backtest_id,
         "result_hash": digest,
         "started_at": started.isoformat(),
         "seconds": (finished - started).total_seconds(),
     }
-    ports.work.keep(backtest_id, REPORT, json.dumps(found, default=str).encode())
     report = BacktestReport(backtest_id, False, found)
+    ports.work.keep(backtest_id, REPORT, json.dumps(found, default=str).encode())
     ports.work.keep(backtest_id, PAGE, report.page().encode())
     ports.ledger.record_backtest(
         BacktestRow(
             backtest_id,
-            question.key,
+            key,
             started,
             finished,
-            question.watermark,
-            question.symbols,
-            json.dumps(question.told, sort_keys=True),
+            judged.watermark,
+            tuple(found["symbols"]),
+            json.dumps(judged.asked, sort_keys=True),
             json.dumps(found["summary"], default=str),
             digest,
         )
@@ -107,22 +134,18 @@ def read(backtest_id: str, ports: Ports) -> dict[str, Any] | None:
     return None if raw is None else json.loads(raw)
 
 
-def desk_of(
-    config: BacktestConfig, walked: Walked, question: Question, ports: Ports
-) -> tuple[Desk, tuple[str, ...]]:
+def desk_of(judged: Judged, config: BacktestConfig, ports: Ports) -> tuple[Desk, tuple[str, ...]]:
     """Lay out the market from the first decision to the end of the last forecast."""
-    days = walked.record["session"]
-    first, last = days.min(), days.max()
+    record, series = judged.record, judged.series
+    first, last = record["session"].min(), record["session"].max()
     if not isinstance(first, date) or not isinstance(last, date):
         raise InsufficientHistory("backtest", 0, 1)
-    newest = max(series["session"][-1] for series in walked.data.series.values())
-    end = min(newest, ports.calendar.shift(last, config.horizon_sessions + 1))
-    names = walked.record["symbol"].unique().sort().to_list()
-    traded = market_of(names, walked.data.series, first, end, question.watermark, ports)
-    desk = Desk(
-        walked.record, traded.market, plan_of(config), rules_of(config), config.horizon_sessions
-    )
-    return desk, traded.notes
+    newest = max(one["session"][-1] for one in series.values())
+    end = min(newest, ports.calendar.shift(last, judged.horizon_sessions + 1))
+    names = record["symbol"].unique().sort().to_list()
+    traded = market_of(names, series, first, end, judged.watermark, ports)
+    plan, rules = plan_of(config), rules_of(config)
+    return Desk(record, traded.market, plan, rules, judged.horizon_sessions), traded.notes
 
 
 def result_hash(record: pl.DataFrame, traded: Mapping[str, Backtest]) -> str:

@@ -1,6 +1,8 @@
 """What a backtest amounts to: every figure beside its baselines, with n and interval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,76 +13,95 @@ from bellwether.backtest.rows import COSTS
 from bellwether.core.ports import Ports
 from bellwether.evaluation.forecast import forecast_metrics
 from bellwether.evaluation.record import PREVAILING, skill
+from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.trading import trading_metrics
-from bellwether.inference.backtest_asked import BacktestConfig
-from bellwether.models.factory import BASELINES
 from bellwether.pipelines import backtest_tables as tables
 from bellwether.pipelines import coverage
-from bellwether.pipelines.backtest_question import Question
 from bellwether.pipelines.backtest_readings import reading, warnings
-from bellwether.pipelines.backtest_walk import Walked
 from bellwether.pipelines.backtest_what_if import what_if
 from bellwether.pipelines.trades import HELD, Desk
 
 Found = dict[str, Any]
 
 
-def figured(
-    config: BacktestConfig,
-    question: Question,
-    walked: Walked,
-    desk: Desk,
-    traded: Mapping[str, Backtest],
-    notes: tuple[str, ...],
-    ports: Ports,
-) -> Found:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is reported on, wherever its forecasts came from.
+
+    Attributes
+    ----------
+    model, baselines : str, tuple of str
+        Names in the columns of `record`.
+    record : DataFrame
+        One row a decision: the columns of labels, and three columns a name.
+    series : mapping of str to DataFrame
+        Each symbol's adjusted series (schema SERIES).
+    folds, aged : list, DataFrame
+        Periods of a walk-forward, and how their models aged; may be empty.
+    asked : dict
+        The question as JSON.
+    """
+
+    model: str
+    baselines: tuple[str, ...]
+    horizon_sessions: int
+    record: pl.DataFrame
+    series: Mapping[str, pl.DataFrame]
+    folds: Sequence[Fold]
+    aged: pl.DataFrame
+    asked: Found
+    universe: str | None
+    watermark: datetime
+    notes: tuple[str, ...]
+    what_if: bool = True
+
+    def role_of(self, name: str) -> str:
+        """Say what part a strategy plays."""
+        if name == HELD:
+            return "benchmark"
+        return "model" if name == self.model else "baseline"
+
+
+def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: Ports) -> Found:
     """Return the report of a backtest as JSON, but for its id and hash."""
-    record, horizon = walked.record, config.horizon_sessions
-    main = traded[config.model]
-    judged = {
-        name: strategy(record, name, account, horizon, role_of(name, config))
-        for name, account in traded.items()
-    }
+    record, horizon, model = judged.record, judged.horizon_sessions, judged.model
+    main = traded[model]
     years = range(record["session"].min().year, record["session"].max().year + 1)  # type: ignore[union-attr]
-    shown = skill(_with_returns(record, config, traded), config.model, BASELINES, horizon)
+    shown = skill(_with_returns(record, traded), model, judged.baselines, horizon)
     found: Found = {
-        "config": question.told,
-        "symbols": sorted(walked.data.series),
-        "universe": config.universe,
-        "watermark": question.watermark.isoformat(),
+        "config": judged.asked,
+        "symbols": sorted(judged.series),
+        "universe": judged.universe,
+        "watermark": judged.watermark.isoformat(),
         "from": str(record["session"].min()),
         "to": str(record["session"].max()),
         "n": record.height,
         "n_sessions": int(record["session"].n_unique()),
         "n_symbols": int(record["symbol"].n_unique()),
-        "folds": tables.folds(walked.folds, record),
+        "folds": tables.folds(judged.folds, record),
         "lag_sessions": desk.rules.lag_sessions,
         "switched_off": list(main.switched_off),
-        "strategies": judged,
+        "strategies": {
+            name: strategy(record, name, account, horizon, judged.role_of(name))
+            for name, account in traded.items()
+        },
         "skill": {"shown": shown.shown, "baseline": shown.baseline, "n": shown.n},
-        "years": tables.years(record, traded, config.model),
-        "calibration": tables.calibration(record, config.model),
-        "quantiles": tables.quantiles(record, config.model, horizon),
-        "ic_by_horizon": tables.ic_by_horizon(record, walked.data.series, config.model),
-        "crises": tables.crises(traded, config.model),
-        "degradation": tables.degradation(walked.aged, horizon),
-        "by_symbol": tables.by_symbol(record, main, config.model, horizon),
+        "years": tables.years(record, traded, model),
+        "calibration": tables.calibration(record, model),
+        "quantiles": tables.quantiles(record, model, horizon),
+        "ic_by_horizon": tables.ic_by_horizon(record, judged.series, model),
+        "crises": tables.crises(traded, model),
+        "degradation": tables.degradation(judged.aged, horizon),
+        "by_symbol": tables.by_symbol(record, main, model, horizon),
         "curves": tables.curves(traded),
-        "survivorship": coverage.note(config.universe, sorted(walked.data.series), years, ports),
-        "notes": [*notes, *(r.words() for r in walked.data.refused)],
-        "what_if": what_if(desk, config.model) if config.what_if else None,
+        "survivorship": coverage.note(judged.universe, sorted(judged.series), years, ports),
+        "notes": list(judged.notes),
+        "what_if": what_if(desk, model) if judged.what_if else None,
     }
-    found["reading"] = reading(found, config.model, shown)
+    found["reading"] = reading(found, model, shown)
     found["warnings"] = warnings(found)
-    found["summary"] = summary(found, config.model)
+    found["summary"] = summary(found, model)
     return found
-
-
-def role_of(name: str, config: BacktestConfig) -> str:
-    """Say what part a strategy plays."""
-    if name == HELD:
-        return "benchmark"
-    return "model" if name == config.model else "baseline"
 
 
 def strategy(record: pl.DataFrame, name: str, account: Backtest, horizon: int, role: str) -> Found:
@@ -126,12 +147,10 @@ def forecast_figures(record: pl.DataFrame, name: str, horizon: int) -> Found:
     )
 
 
-def _with_returns(
-    record: pl.DataFrame, config: BacktestConfig, traded: Mapping[str, Backtest]
-) -> pl.DataFrame:
+def _with_returns(record: pl.DataFrame, traded: Mapping[str, Backtest]) -> pl.DataFrame:
     """Add the columns that a record of training has; the same account's return for each name."""
     names = [n for n in traded if n != HELD]
-    days = pl.Series("session", traded[config.model].market.sessions).cast(pl.Date)
+    days = pl.Series("session", traded[HELD].market.sessions).cast(pl.Date)
     columns = {f"net_{n}": traded[n].net for n in names} | {
         f"turnover_{n}": traded[n].turnover for n in names
     }
