@@ -21,6 +21,7 @@ from bellwether.core.ports import (
     ReleaseRow,
     RepairRow,
     RunRow,
+    TrialRow,
 )
 from bellwether.core.schemas import (
     ACTIONS,
@@ -288,6 +289,7 @@ class MemoryLedger:
         self._quality: list[QualityRow] = []
         self._repairs: dict[str, RepairRow] = {}
         self._audits: list[AuditRow] = []
+        self._trials: dict[str, TrialRow] = {}
         self._backtests: list[BacktestRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
@@ -344,6 +346,22 @@ class MemoryLedger:
         """List repairs, oldest first; all, or those of some symbols."""
         mine = [r for r in self._repairs.values() if symbols is None or r.symbol in symbols]
         return sorted(mine, key=lambda r: (r.applied_at, r.symbol, r.session, r.field))
+
+    def record_trials(self, rows: Sequence[TrialRow]) -> int:
+        """Keep trials, each `trial_id` once; return how many were new."""
+        before = len(self._trials)
+        for row in rows:
+            self._trials.setdefault(row.trial_id, row)
+        return len(self._trials) - before
+
+    def trials(self, label: str | None = None, study_id: str | None = None) -> list[TrialRow]:
+        """Return trials, oldest first."""
+        mine = [
+            t
+            for t in self._trials.values()
+            if label in {None, t.label} and study_id in {None, t.study_id}
+        ]
+        return sorted(mine, key=lambda t: (t.created_at, t.trial_id))
 
     def record_backtest(self, row: BacktestRow) -> None:
         """Keep one finished backtest."""

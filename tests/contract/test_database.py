@@ -24,6 +24,7 @@ from bellwether.core.ports import (
     ReleaseRow,
     RepairRow,
     RunRow,
+    TrialRow,
 )
 from bellwether.core.types import StoredPrediction
 from bellwether.database.engine import connect
@@ -381,6 +382,27 @@ def test_predictions_lie_in_the_month_of_their_key(postgres: Postgres) -> None:
     assert tables[1] == "predictions_rest"
     assert tables[0] in plan
     assert "predictions_rest" not in plan
+
+
+def test_trials_are_counted_once_and_found(ledger: Ledger) -> None:
+    def row(n: int, study: str, label: str, returns: bytes | None) -> TrialRow:
+        at = NOW + timedelta(minutes=n)
+        told = ("complete", "train", "linear", "panel", label, "d" * 64, NOW, "{}", "{}")
+        return TrialRow(f"t{n}", study, "c" * 64, at, *told, returns)
+
+    rows = [
+        row(2, "s1", "h=1", bytes(range(256))),
+        row(1, "s1", "h=5", None),
+        row(3, "s2", "h=1", b""),
+    ]
+    assert ledger.record_trials(rows[:2]) == 2
+    assert ledger.record_trials(rows) == 1
+    assert ledger.record_trials([]) == 0
+
+    assert ledger.trials() == [rows[1], rows[0], rows[2]]
+    assert ledger.trials(label="h=1") == [rows[0], rows[2]]
+    assert ledger.trials(study_id="s1") == [rows[1], rows[0]]
+    assert ledger.trials("h=5", "s2") == []
 
 
 def test_backtests_are_found_newest_first(ledger: Ledger) -> None:

@@ -636,6 +636,32 @@ class BacktestRow:
     result_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One scored fit, whatever became of it: what was tried, on which data and label, how it did.
+
+    `configuration` is the hash of what was tried without the state of the data, so that the same
+    thing fitted anew on newer bars is the same configuration. `study_id` is the training run, backtest
+    or search it was part of. `state` is `complete`, `pruned` or `failed`. `returns` are net returns by
+    session (Arrow IPC: session, net), None where there are none.
+    """
+
+    trial_id: str
+    study_id: str
+    configuration: str
+    created_at: datetime
+    state: str
+    kind: str
+    model: str
+    scope: str
+    label: str
+    data: str
+    watermark: datetime
+    config: str
+    metrics: str
+    returns: bytes | None
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -689,6 +715,14 @@ class Ledger(Protocol):
 
     def backtests(self, key: str | None = None, limit: int = 100) -> list[BacktestRow]:
         """Return the newest backtests, newest first; all, or those of one question."""
+        ...
+
+    def record_trials(self, rows: Sequence[TrialRow]) -> int:
+        """Keep trials, all or none, each `trial_id` once; return how many were new."""
+        ...
+
+    def trials(self, label: str | None = None, study_id: str | None = None) -> list[TrialRow]:
+        """Return trials, oldest first; all, or those of one label or study."""
         ...
 
     def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:

@@ -19,6 +19,7 @@ from bellwether.core.ports import (
     ReleaseRow,
     RepairRow,
     RunRow,
+    TrialRow,
 )
 from bellwether.database import tables
 from bellwether.database.engine import fault
@@ -79,18 +80,7 @@ class SqlLedger:
 
     def record_repairs(self, rows: Sequence[RepairRow]) -> int:
         """Keep repairs, all or none, each `repair_id` once; return how many were new."""
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        added = 0
-        try:
-            with self._engine.begin() as connection:
-                for i in range(0, len(rows), ROWS_A_STATEMENT):
-                    some = [asdict(row) for row in rows[i : i + ROWS_A_STATEMENT]]
-                    insert = dialect.insert(tables.repairs).values(some).on_conflict_do_nothing()
-                    told = insert.returning(tables.repairs.c.repair_id)
-                    added += len(connection.execute(told).all())
-        except SQLAlchemyError as error:
-            raise fault(error) from error
-        return added
+        return self._add_once(tables.repairs, tables.repairs.c.repair_id, rows)
 
     def repairs(self, symbols: Sequence[str] | None = None) -> list[RepairRow]:
         """List repairs, oldest first; all, or those of some symbols."""
@@ -110,6 +100,20 @@ class SqlLedger:
         query = sa.select(t).where(t.c.subject == subject, t.c.watermark == watermark)
         rows = self._read(query.order_by(t.c.created_at.desc(), t.c.audit_id.desc()).limit(1))
         return AuditRow(**rows[0]) if rows else None
+
+    def record_trials(self, rows: Sequence[TrialRow]) -> int:
+        """Keep trials, all or none, each `trial_id` once; return how many were new."""
+        return self._add_once(tables.trials, tables.trials.c.trial_id, rows)
+
+    def trials(self, label: str | None = None, study_id: str | None = None) -> list[TrialRow]:
+        """Return trials, oldest first; all, or those of one label or study."""
+        t = tables.trials
+        query = sa.select(t).order_by(t.c.created_at, t.c.trial_id)
+        if label is not None:
+            query = query.where(t.c.label == label)
+        if study_id is not None:
+            query = query.where(t.c.study_id == study_id)
+        return [TrialRow(**row) for row in self._read(query)]
 
     def record_backtest(self, row: BacktestRow) -> None:
         """Keep one finished backtest."""
@@ -158,6 +162,20 @@ class SqlLedger:
         query = sa.select(t).order_by(t.c.created_at.desc(), t.c.scope, t.c.release_id)
         rows = self._read(query)
         return [ReleaseRow(**{**r, "symbols": tuple(json.loads(r["symbols"]))}) for r in rows]
+
+    def _add_once(self, table: sa.Table, key: sa.Column[str], rows: Sequence[Any]) -> int:
+        """Insert rows whose key is not there yet, in one transaction; return how many."""
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        added = 0
+        try:
+            with self._engine.begin() as connection:
+                for i in range(0, len(rows), ROWS_A_STATEMENT):
+                    some = [asdict(row) for row in rows[i : i + ROWS_A_STATEMENT]]
+                    insert = dialect.insert(table).values(some).on_conflict_do_nothing()
+                    added += len(connection.execute(insert.returning(key)).all())
+        except SQLAlchemyError as error:
+            raise fault(error) from error
+        return added
 
     def _write(self, *statements: sa.Executable) -> None:
         try:

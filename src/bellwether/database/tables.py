@@ -76,6 +76,25 @@ backtests = sa.Table(
     sa.Column("result_hash", sa.String(64), nullable=False),
 )
 
+trials = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("trial_id", sa.String(64), primary_key=True),
+    sa.Column("study_id", sa.String(64), nullable=False, index=True),
+    sa.Column("configuration", sa.String(64), nullable=False, index=True),
+    sa.Column("created_at", UtcMicros, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("scope", sa.String(64), nullable=False),
+    sa.Column("label", sa.String(64), nullable=False, index=True),
+    sa.Column("data", sa.String(64), nullable=False),
+    sa.Column("watermark", UtcMicros, nullable=False),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("metrics", sa.Text, nullable=False),
+    sa.Column("returns", sa.LargeBinary),
+)
+
 audits = sa.Table(
     "audits",
     metadata,

@@ -13,7 +13,7 @@ import uuid_utils
 
 from bellwether.backtest.result import Backtest
 from bellwether.core.errors import InsufficientHistory
-from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
+from bellwether.core.ports import BacktestRow, Ports, Progress, TrialRow, quiet
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.inference.backtests import PAGE, REPORT
 from bellwether.models.factory import BASELINES
@@ -23,6 +23,7 @@ from bellwether.pipelines.backtest_sheet import sheet_of
 from bellwether.pipelines.backtest_walk import walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
+from bellwether.pipelines.trials import Study, trial
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines
 
@@ -103,6 +104,8 @@ def concluded(
     finished = ports.wall.now()
     backtest_id = str(uuid_utils.uuid7())
     digest = result_hash(judged.record, traded)
+    if judged.folds:
+        ports.ledger.record_trials([_trial(judged, traded[judged.model], found, key, started)])
     found |= {
         "backtest_id": backtest_id,
         "result_hash": digest,
@@ -126,6 +129,16 @@ def concluded(
         )
     )
     return report
+
+
+def _trial(
+    judged: Judged, account: Backtest, found: dict[str, Any], key: str, at: datetime
+) -> TrialRow:
+    """Return the fit that was scored, as the trial ledger counts it; the same question counts once."""
+    study = Study(key, "backtest", judged.asked, judged.horizon_sessions, judged.watermark, at)
+    returns = pl.DataFrame({"session": account.market.sessions, "net": account.net})
+    metrics = found["strategies"][judged.model]["metrics"]
+    return trial(study, judged.model, "panel", metrics, returns)
 
 
 def read(backtest_id: str, ports: Ports) -> dict[str, Any] | None:
