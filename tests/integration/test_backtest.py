@@ -19,7 +19,7 @@ from bellwether.core.errors import InsufficientHistory, InvalidRequest, Unavaila
 from bellwether.core.ports import LakeBatch, Ports, SourceQuery
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines import backtest, folds, ingest
+from bellwether.pipelines import backtest, folds, ingest, trials
 from bellwether.pipelines.trades import HELD
 from bellwether.settings import Settings
 
@@ -97,6 +97,19 @@ def test_the_same_question_is_answered_once(wired: Wired, found: dict[str, Any])
     (row,) = wired.ports.ledger.backtests()
     assert row.result_hash == found["result_hash"]
     assert json.loads(row.summary)["n"] == found["n"]
+
+
+def test_it_is_counted_as_a_trial(wired: Wired, found: dict[str, Any]) -> None:
+    rows = wired.ports.ledger.trials("open_to_open h=1")
+    (row,) = [r for r in rows if json.loads(r.config)["model"] == "linear"]
+    returns = trials.returns_of(row)
+    assert returns is not None
+    assert returns["net"].to_list() == found["curves"]["strategies"]["linear"]["net"]
+    assert json.loads(row.metrics)["sharpe"] == found["strategies"]["linear"]["metrics"]["sharpe"]
+    before = trials.counted("open_to_open h=1", wired.ports)
+    backtest.run(replace(QUICK, strategy="long_only"), wired.ports)
+    assert trials.counted("open_to_open h=1", wired.ports) == before + 1
+    assert trials.counted("open_to_open h=7", wired.ports) == 0
 
 
 class Stopped(Exception):
@@ -248,6 +261,8 @@ def test_the_command_line(home: Path, tmp_path: Path) -> None:
     assert told.exit_code == 0, told.output
     assert "no skill is shown" in told.stdout or "beyond chance better" in told.stdout
     assert out.read_text().lower().startswith("<!doctype html>")
+    counted = json.loads(runner.invoke(app, ["trials", "list", "--json"], env=env).stdout)
+    assert counted["configurations"]["open_to_open h=1"] >= 1
     for wrong in (
         ["backtest", "NOPE"],
         ["backtest", "--universe", "nope"],
