@@ -11,7 +11,6 @@ from bellwether.evaluation.intervals import clustered_mean
 from bellwether.evaluation.series import Floats, beside, finite
 
 Strategy = Literal["equal", "quantile"]
-MOST_REPS = 100_000
 FEW = 50  # rows in a bin below which its share says little
 
 
@@ -50,23 +49,6 @@ class CalibrationBin:
     few: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationError:
-    """The expected calibration error with a date-block bootstrap; None where undefined.
-
-    `bias` is by how much the bootstrap's mean exceeds `ece`: about as much as `ece`, which is of
-    absolute values, exceeds the truth. `low` and `high` are the basic interval at 95 %,
-    2 ece - quantiles, kept in [0, 1].
-    """
-
-    ece: float | None
-    bias: float | None
-    low: float | None
-    high: float | None
-    n: int
-    n_dates: int
-
-
 def brier_decomposition(up: ArrayLike, probability_up: ArrayLike, bins: int = 10) -> BrierParts:
     """Split the Brier score (Murphy 1973) over equal bins (lo, hi].
 
@@ -97,8 +79,8 @@ def brier_decomposition(up: ArrayLike, probability_up: ArrayLike, bins: int = 10
     >>> round(found.uncertainty, 5), round(found.residual, 5)
     (0.25, -0.01334)
     """
-    y, p = _checked(up, probability_up)
-    part = _binned(p, _edges(p, bins, "equal"))
+    y, p = said_and_seen(up, probability_up)
+    part = binned(p, bin_edges(p, bins, "equal"))
     if y.size == 0:
         return BrierParts(None, None, None, None, None, 0)
     n, said, realised = _means(y, p, part, bins)
@@ -118,7 +100,8 @@ def expected_calibration_error(
 
     ``equal``: bins of equal width. ``quantile``: edges at the quantiles of what was said; ties can
     make fewer. It is of absolute values, so never 0 by chance, and larger with more bins or fewer
-    rows: see `calibration_error` for how much. None for no rows.
+    rows: see `calibration_interval.calibration_error`
+    for how much. None for no rows.
 
     Raises
     ------
@@ -134,11 +117,11 @@ def expected_calibration_error(
     >>> round(expected_calibration_error(up, p, 5, "quantile"), 3)
     0.334
     """
-    y, p = _checked(up, probability_up)
-    edges = _edges(p, bins, strategy)
+    y, p = said_and_seen(up, probability_up)
+    edges = bin_edges(p, bins, strategy)
     if y.size == 0:
         return None
-    return float(_ece(y, p, _binned(p, edges), bins))
+    return error_of(y, p, binned(p, edges), bins)
 
 
 def calibration_table(
@@ -172,10 +155,10 @@ def calibration_table(
     >>> [(row.low, row.high, row.said, row.realised, row.n) for row in rows]
     [(0.0, 0.5, 0.25, 0.5, 2), (0.5, 1.0, 0.8500000000000001, 1.0, 2)]
     """
-    y, p = _checked(up, probability_up)
-    when = _dates(dates, y)
-    edges = _edges(p, bins, strategy)
-    part, found = _binned(p, edges), []
+    y, p = said_and_seen(up, probability_up)
+    when = dates_of(dates, y)
+    edges = bin_edges(p, bins, strategy)
+    part, found = binned(p, edges), []
     for b in np.unique(part).tolist():
         inside = part == b
         share = clustered_mean(y[inside], when[inside], lags=lags)
@@ -194,98 +177,8 @@ def calibration_table(
     return found
 
 
-def calibration_error(
-    up: ArrayLike,
-    probability_up: ArrayLike,
-    dates: ArrayLike,
-    *,
-    seed: int,
-    bins: int = 10,
-    strategy: Strategy = "equal",
-    block: int = 5,
-    reps: int = 1000,
-) -> CalibrationError:
-    """Return the expected calibration error with an interval from whole blocks of dates.
-
-    Blocks of `block` consecutive dates, with all their rows, are drawn with replacement and wrap
-    around the end (Politis and Romano 1992), the bins staying as they are.
-
-    Parameters
-    ----------
-    up, probability_up, bins, strategy
-        As `expected_calibration_error`.
-    dates : array, shape (n,)
-        Decision instant of each row.
-    seed : int
-        Of the draws.
-    block : int
-        Dates that may depend on each other, at least the horizon.
-    reps : int
-        Draws, 1 to 100,000.
-
-    Returns
-    -------
-    CalibrationError
-        No interval for fewer than two blocks of dates.
-
-    Raises
-    ------
-    InvalidRequest
-        As `calibration_table`, or if an option is out of range.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> p = rng.uniform(0.3, 0.7, 1000)
-    >>> found = calibration_error(rng.random(1000) < p, p, np.repeat(np.arange(100), 10), seed=1)
-    >>> found.low < 0.03 < found.high, found.bias > 0
-    (True, True)
-    """
-    y, p = _checked(up, probability_up)
-    when = _dates(dates, y)
-    if block < 1 or not 1 <= reps <= MOST_REPS or seed < 0:
-        raise InvalidRequest("block", f"block {block}, reps {reps} (to 100000), seed {seed}")
-    edges = _edges(p, bins, strategy)
-    if y.size == 0:
-        return CalibrationError(None, None, None, None, 0, 0)
-    part = _binned(p, edges)
-    ece = float(_ece(y, p, part, bins))
-    names, day = np.unique(when, return_inverse=True)
-    if names.size < 2 * block:
-        return CalibrationError(ece, None, None, None, y.size, names.size)
-    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
-    drawn = _drawn(y - p, part, day, bins, _days_of_blocks(names.size, block, reps, rng))
-    low, high = 2 * ece - np.quantile(drawn, [0.975, 0.025])
-    return CalibrationError(
-        ece,
-        float(drawn.mean()) - ece,
-        float(np.clip(low, 0, 1)),
-        float(np.clip(high, 0, 1)),
-        y.size,
-        names.size,
-    )
-
-
-def _days_of_blocks(n: int, block: int, reps: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return positions of days, one draw a row, as many as there are or up to block - 1 fewer."""
-    starts = rng.integers(n, size=(reps, n // block))
-    days = (starts[:, :, None] + np.arange(block)) % n
-    return np.asarray(days.reshape(reps, -1), dtype=np.intp)
-
-
-def _drawn(
-    miss: Floats, part: NDArray[np.intp], day: NDArray[Any], bins: int, days: NDArray[np.intp]
-) -> Floats:
-    n_days = int(day.max()) + 1
-    # the error needs of a day only, for each bin, how much it missed in sum, and its rows
-    cell = day * bins + part
-    missed = np.bincount(cell, weights=miss, minlength=n_days * bins).reshape(n_days, bins)
-    rows = np.bincount(day, minlength=n_days).astype(np.float64)
-    found = [np.abs(missed[some].sum(axis=0)).sum() / rows[some].sum() for some in days]
-    return np.array(found, dtype=np.float64)
-
-
-def _ece(y: Floats, p: Floats, part: NDArray[np.intp], bins: int) -> float:
+def error_of(y: Floats, p: Floats, part: NDArray[np.intp], bins: int) -> float:
+    """Return sum of w_b abs(o_b - p_b) where each row's bin is known; at least one row."""
     return float(np.abs(np.bincount(part, weights=y - p, minlength=bins)).sum() / y.size)
 
 
@@ -298,7 +191,14 @@ def _means(
     return n[full], sums[0], sums[1]
 
 
-def _edges(p: Floats, bins: int, strategy: str) -> Floats:
+def bin_edges(p: Floats, bins: int, strategy: str) -> Floats:
+    """Return the bins + 1 edges of (lo, hi] bins, equal in width or in what was said.
+
+    Raises
+    ------
+    InvalidRequest
+        If there is no bin or the strategy is unknown.
+    """
     if bins < 1:
         raise InvalidRequest("bins", f"is {bins}, at least 1 needed")
     if strategy not in {"equal", "quantile"}:
@@ -307,11 +207,19 @@ def _edges(p: Floats, bins: int, strategy: str) -> Floats:
     return steps if strategy == "equal" or p.size == 0 else np.quantile(p, steps)
 
 
-def _binned(p: Floats, edges: Floats) -> NDArray[np.intp]:
+def binned(p: Floats, edges: Floats) -> NDArray[np.intp]:
+    """Return the bin of each probability, counted from 0; the lowest edge is in the first."""
     return np.clip(np.searchsorted(edges, p, side="left") - 1, 0, edges.size - 2)
 
 
-def _checked(up: ArrayLike, probability_up: ArrayLike) -> tuple[Floats, Floats]:
+def said_and_seen(up: ArrayLike, probability_up: ArrayLike) -> tuple[Floats, Floats]:
+    """Return what happened as 0 or 1, and the probabilities.
+
+    Raises
+    ------
+    InvalidRequest
+        If a value is NaN or out of range or lengths differ.
+    """
     y = finite("up", up)
     p = beside("probability_up", probability_up, y)
     if not np.isin(y, (0.0, 1.0)).all():
@@ -321,7 +229,14 @@ def _checked(up: ArrayLike, probability_up: ArrayLike) -> tuple[Floats, Floats]:
     return y, p
 
 
-def _dates(dates: ArrayLike, y: Floats) -> NDArray[Any]:
+def dates_of(dates: ArrayLike, y: Floats) -> NDArray[Any]:
+    """Return the date of each row.
+
+    Raises
+    ------
+    InvalidRequest
+        If lengths differ or one is missing.
+    """
     when = np.asarray(dates)
     if when.shape != y.shape:
         raise InvalidRequest("dates", f"has shape {when.shape}, the rows {y.shape}")
