@@ -261,7 +261,7 @@ def _wald(d: Floats, covariance: Floats, scale: float) -> float | None:
     return found if found >= 0 else None
 
 
-def _told(  # noqa: PLR0913 - the parts of one result
+def _told(
     dated: DatedGroups,
     means: Floats,
     errors: Floats | None,

@@ -228,7 +228,7 @@ def grouped_correlation(
     defined = (names >= least) & (size > 0)
     found = np.full(names.size, np.nan)
     found[defined] = np.bincount(group, a * b)[defined] / np.sqrt(size[defined])
-    return np.clip(found, -MAX_CORRELATION, MAX_CORRELATION)
+    return np.asarray(np.clip(found, -MAX_CORRELATION, MAX_CORRELATION), dtype=np.float64)
 
 
 def centred_ranks(x: Floats, group: NDArray[np.intp], names: Floats) -> Floats:
@@ -255,7 +255,7 @@ def _centred(x: Floats, group: NDArray[np.intp], names: Floats) -> Floats:
     away = x - lowest[group]  # near values differ exactly, their means do not
     away -= (np.bincount(group, away) / names)[group]
     reach = np.where(highest > lowest, highest - lowest, 1.0)
-    return np.asarray(np.where((highest > lowest)[group], away / reach[group], 0.0))
+    return np.asarray(np.where((highest > lowest)[group], away / reach[group], 0.0), np.float64)
 
 
 def _dates(dates: ArrayLike, f: Floats) -> NDArray[Any]:
