@@ -1,0 +1,310 @@
+"""Trading statistics against worked examples, empyrical, statsmodels and the reference."""
+
+import runpy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from bellwether.evaluation.crises import CRISES, crises
+from bellwether.evaluation.drawdowns import drawdowns, under_water
+from bellwether.evaluation.periods_of_returns import by_month, by_year, rolling_sharpe
+from bellwether.evaluation.regimes import (
+    DIRECTION,
+    VOLATILITY,
+    by_regime,
+    market_direction,
+    volatility_terciles,
+)
+from bellwether.evaluation.relative import relative
+from bellwether.evaluation.risk import risk
+from bellwether.evaluation.series import long_run, usual_lags
+from bellwether.evaluation.sharpe import (
+    eta,
+    hac_error,
+    lo_error,
+    mertens_error,
+    min_track_record,
+    probabilistic_sharpe,
+    sharpe_ratio,
+    sharpe_record,
+)
+from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.trading import trading_metrics
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
+R = np.array([0.01, -0.02, 0.015, -0.03, 0.01, 0.02, 0.025, -0.005])
+RNG = np.random.default_rng(11)
+LONG = RNG.standard_t(4, 1257) * 0.01 + 0.0004
+OTHER = 0.6 * LONG + RNG.normal(0.0002, 0.008, 1257)
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, Any]:
+    pytest.importorskip("pandas")
+    if not REFERENCE.is_file():
+        pytest.skip("the reference implementations lie in ../shared, which this machine lacks")
+    return runpy.run_path(str(REFERENCE))
+
+
+@pytest.fixture(scope="module")
+def empyrical() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("empyrical")
+
+
+def test_worked_series() -> None:
+    """Eight periods: Sharpe .159209, drawdown -.035141 from 1 to 4, recovered at 7, longest 5."""
+    assert sharpe_ratio(R) == pytest.approx(0.1592094, abs=5e-8)
+    found = drawdowns(R)
+    first, second = found.worst
+    assert (first.depth, found.longest) == (pytest.approx(-0.0351410, abs=5e-8), 5)
+    assert (first.peak, first.trough, first.recovery, first.length) == (1, 4, 7, 5)
+    assert (second.depth, second.peak, second.trough) == (pytest.approx(-0.005), 7, 8)
+    assert (second.recovery, second.length) == (None, 1)
+
+
+def test_loss_on_the_first_day_counts() -> None:
+    found = drawdowns([-0.10, 0.05, 0.02])
+    assert found.deepest == pytest.approx(-0.10)
+    assert (found.worst[0].peak, found.worst[0].trough, found.worst[0].recovery) == (0, 1, None)
+
+
+def test_papers_examples() -> None:
+    """Bailey and Lopez de Prado print .982, .913 for S .458 over 24 months; 15.25, 34.56 months."""
+    assert probabilistic_sharpe(0.458, 24, 0, 3) == pytest.approx(0.9816749, abs=5e-8)
+    assert probabilistic_sharpe(0.458, 24, -2.448, 10.164) == pytest.approx(0.9133611, abs=5e-8)
+    assert min_track_record(0.458, 0, 3) == pytest.approx(15.2508069)
+    assert min_track_record(0.458, -2.448, 10.164) == pytest.approx(34.5575059)
+    assert lo_error(0.634596 / 252**0.5, 1257) * 252**0.5 == pytest.approx(0.448, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("annual", "years", "skewed"),
+    [(0.5, 10.8, 11.2), (1, 2.7, 2.9), (1.5, 1.2, 1.344), (2, 0.7, 0.8), (3, 0.3, 0.4)],
+)
+def test_years_a_ratio_needs(annual: float, years: float, skewed: float) -> None:
+    per_day = annual / 252**0.5
+    assert min_track_record(per_day, 0, 3) / 252 == pytest.approx(years, abs=0.051)
+    assert min_track_record(per_day, -1, 10) / 252 == pytest.approx(skewed, abs=0.051)
+
+
+@pytest.mark.parametrize("r", [R, LONG, OTHER], ids=["worked", "fat", "mixed"])
+def test_sharpe_errors_as_in_the_reference(reference: dict[str, Any], r: np.ndarray) -> None:
+    s = sharpe_ratio(r)
+    assert s == pytest.approx(reference["sharpe"](r), rel=1e-12)
+    assert lo_error(s, r.size) == pytest.approx(reference["lo_se"](r), rel=1e-12)
+    assert mertens_error(r, s) == pytest.approx(reference["mertens_se"](r), rel=1e-12)
+    for lags in (0, 3, 6):
+        assert hac_error(r, lags) == pytest.approx(reference["lo_gmm_se"](r, lags), rel=1e-9)
+    for q in (1, 2, 5, 8):
+        assert eta(r, q) == pytest.approx(reference["lo_eta"](r, q), rel=1e-12)
+    assert drawdowns(r).deepest == pytest.approx(reference["drawdown"](r)[0], rel=1e-12)
+    deepest, (_, peak, trough, recovery, longest) = drawdowns(r), reference["drawdown"](r)
+    assert deepest.longest == longest
+    worst = deepest.worst[0]
+    assert (worst.peak, worst.trough, worst.recovery) == (peak, trough, recovery)
+
+
+def test_record_puts_a_year_together() -> None:
+    found = sharpe_record(LONG, target=0.5)
+    year, skew, kurt = 252**0.5, stats.skew(LONG), stats.kurtosis(LONG, fisher=False)
+    assert found.annual == pytest.approx(LONG.mean() / LONG.std(ddof=1) * year)
+    assert found.probabilistic == pytest.approx(
+        probabilistic_sharpe(found.per_period, 1257, skew, kurt, 0.5 / year)
+    )
+    assert found.high - found.low == pytest.approx(2 * stats.norm.ppf(0.975) * found.se_hac)
+    assert found.annual_autocorrelated == pytest.approx(found.per_period * eta(LONG, 252))
+    assert found.se_mertens * stats.norm.ppf(0.975) == pytest.approx(
+        found.annual - trading_metrics(LONG, np.zeros(1257))["sharpe_ci"][0]
+    )
+
+
+def test_hac_error_is_that_of_statsmodels_moments() -> None:
+    """The delta method on two means whose covariance statsmodels estimates."""
+    sandwich = pytest.importorskip("statsmodels.stats.sandwich_covariance")
+    x, n = LONG, LONG.size
+    m = np.column_stack([x - x.mean(), (x - x.mean()) ** 2 - x.var()])
+    s = sandwich.S_hac_simple(m, nlags=6) / n
+    assert long_run(m, 6) == pytest.approx(s, rel=1e-12)
+    g = np.array([1 / x.std(), -x.mean() / (2 * x.std() ** 3)])
+    assert hac_error(x, 6) == pytest.approx(np.sqrt(g @ s @ g / n), rel=1e-10)
+
+
+def test_memmel_as_in_the_reference(reference: dict[str, Any]) -> None:
+    found = memmel(LONG, OTHER)
+    z = reference["memmel_z"](LONG, OTHER)
+    assert (found.z, found.p) == (pytest.approx(z), pytest.approx(2 * stats.norm.sf(abs(z))))
+
+
+def test_bootstrap_agrees_with_memmel_on_normal_returns() -> None:
+    """Independent and normal: both errors estimate one thing, and so do both p-values."""
+    rng = np.random.default_rng(3)
+    a = rng.normal(0.0010, 0.01, 2000)
+    b = 0.5 * a + rng.normal(0, 0.01, 2000)
+    drawn, formula = sharpe_difference(a, b, seed=1, block=5), memmel(a, b)
+    assert drawn.difference == pytest.approx(formula.difference, rel=1e-3)
+    assert drawn.se == pytest.approx(formula.se, rel=0.05)
+    assert drawn.p == pytest.approx(formula.p, abs=0.02)
+    assert (drawn.low, drawn.high) == (
+        pytest.approx(formula.low, abs=0.005),
+        pytest.approx(formula.high, abs=0.005),
+    )
+
+
+def test_bootstrap_word_by_word() -> None:
+    """A slow twin that builds each drawn series and its blocks."""
+    a, b, block, reps = LONG[:60], OTHER[:60], 4, 40
+    found = sharpe_difference(a, b, seed=5, block=block, reps=reps)
+    starts = np.random.default_rng(5).integers(60, size=(reps, 15))
+    ratio = lambda v: v.mean() / v.std()  # noqa: E731
+    as_far = 0
+    for row in starts:
+        at = (row[:, None] + np.arange(block)).ravel() % 60
+        x, y = a[at], b[at]
+        grad = []
+        for v in (x, y):
+            s2 = v.var()
+            grad.append(((v**2).mean() / s2**1.5, -v.mean() / (2 * s2**1.5)))
+        of = (
+            grad[0][0] * (x - x.mean())
+            + grad[0][1] * (x**2 - (x**2).mean())
+            - grad[1][0] * (y - y.mean())
+            - grad[1][1] * (y**2 - (y**2).mean())
+        )
+        zeta = of.reshape(15, block).sum(axis=1) / block**0.5
+        se = np.sqrt((zeta**2).mean() / 60)
+        delta = ratio(x) - ratio(y)
+        as_far += abs(delta - (ratio(a) - ratio(b))) / se >= abs(found.z)
+    assert found.p == pytest.approx((1 + as_far) / (1 + reps))
+
+
+def test_risk_as_in_empyrical(empyrical: Any) -> None:
+    found = risk(LONG)
+    assert found.value_at_risk == pytest.approx(empyrical.value_at_risk(LONG))
+    assert found.shortfall == pytest.approx(empyrical.conditional_value_at_risk(LONG), rel=1e-3)
+    assert found.tail_ratio == pytest.approx(empyrical.tail_ratio(LONG))
+    assert found.skewness == pytest.approx(stats.skew(LONG))
+    assert found.kurtosis == pytest.approx(stats.kurtosis(LONG, fisher=False))
+    assert found.profit_factor == pytest.approx(LONG[LONG > 0].sum() / -LONG[LONG < 0].sum())
+    assert drawdowns(LONG).deepest == pytest.approx(empyrical.max_drawdown(LONG))
+    assert drawdowns(LONG).calmar == pytest.approx(empyrical.calmar_ratio(LONG))
+
+
+def test_worked_tail() -> None:
+    """Of twenty, the 10 % quantile is between the second and the third; two lie below it."""
+    r = np.arange(-10, 10) / 100
+    found = risk(r, 0.10)
+    assert (found.value_at_risk, found.shortfall) == (
+        pytest.approx(-0.081),
+        pytest.approx(-0.095),
+    )
+    assert found.profit_factor == pytest.approx(45 / 55)
+
+
+def test_relative_as_in_empyrical_and_statsmodels(empyrical: Any) -> None:
+    found = relative(OTHER, LONG, risk_free=0.0001, lags=5)
+    alpha, beta = empyrical.alpha_beta_aligned(OTHER, LONG, risk_free=0.0001)
+    assert (found.alpha, found.beta) == (pytest.approx(alpha), pytest.approx(beta))
+    assert found.information_ratio == pytest.approx(
+        empyrical.excess_sharpe(OTHER, LONG) * 252**0.5
+    )
+    assert found.tracking_error == pytest.approx((OTHER - LONG).std(ddof=1) * 252**0.5)
+    assert found.up_capture == pytest.approx(empyrical.up_capture(OTHER, LONG))
+    assert found.down_capture == pytest.approx(empyrical.down_capture(OTHER, LONG))
+    sm = pytest.importorskip("statsmodels.api")
+    line = sm.OLS(OTHER - 0.0001, sm.add_constant(LONG - 0.0001)).fit(
+        cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": False}
+    )
+    assert found.alpha_t == pytest.approx(line.tvalues[0], rel=1e-9)
+    assert found.r_squared == pytest.approx(line.rsquared)
+    low, high = line.conf_int()[0]
+    assert (found.alpha_low, found.alpha_high) == (
+        pytest.approx((1 + low) ** 252 - 1, rel=1e-9),
+        pytest.approx((1 + high) ** 252 - 1, rel=1e-9),
+    )
+
+
+def test_periods_as_in_empyrical(empyrical: Any) -> None:
+    import pandas as pd
+
+    days = pd.bdate_range("2011-11-15", periods=1257)
+    series = pd.Series(LONG, index=days)
+    months = empyrical.aggregate_returns(series, "monthly")
+    table = by_month(days.to_numpy(), LONG)
+    told = [m for row in table for m in row.months if m is not None]
+    assert told == pytest.approx(months.to_numpy())
+    assert table[0].months[:10] == (None,) * 10
+    years = empyrical.aggregate_returns(series, "yearly").to_numpy()
+    assert [row.whole for row in table] == pytest.approx(years)
+    each = by_year(days.to_numpy(), LONG)
+    assert [row.roi for row in each] == pytest.approx(years)
+    inside = LONG[days.year == 2013]
+    of_2013 = next(row for row in each if row.year == 2013)
+    assert (of_2013.sharpe, of_2013.max_drawdown, of_2013.volatility) == (
+        pytest.approx(empyrical.sharpe_ratio(inside)),
+        pytest.approx(empyrical.max_drawdown(inside)),
+        pytest.approx(empyrical.annual_volatility(inside)),
+    )
+    rolled = empyrical.roll_sharpe_ratio(series, 126).to_numpy()
+    assert rolling_sharpe(LONG, 126)[125:] == pytest.approx(rolled)
+
+
+def test_crises_of_the_dow(shared_data: Path) -> None:
+    """Each window was a fall of the Dow of about the size that the chronicles tell."""
+    frame = pl.read_csv(shared_data / "djia_1885_2019.csv", try_parse_dates=True)
+    day, close = frame.columns[0], frame.columns[-1]
+    frame = frame.sort(day).filter(pl.col(day) >= pl.date(1985, 1, 1))
+    r = frame[close].to_numpy()[1:] / frame[close].to_numpy()[:-1] - 1
+    found = {c.crisis.name: c for c in crises(frame[day].to_numpy()[1:], r)}
+    assert list(found) == [c.name for c in CRISES[:11]]
+    assert all(c.whole for c in found.values())
+    assert found["1987 crash"].strategy.max_drawdown == pytest.approx(-0.361, abs=0.005)
+    assert found["2001-09"].n == 5
+    assert found["2001-09"].strategy.roi == pytest.approx(-0.143, abs=0.002)  # 9605.51 to 8235.81
+    assert found["2007-09 crisis"].strategy.roi == pytest.approx(-0.538, abs=0.002)
+    assert found["2018 Q4"].strategy.roi == pytest.approx(-0.18, abs=0.01)
+    assert all(c.strategy.roi < 0 for c in found.values())
+
+
+def test_regimes_by_a_slow_twin() -> None:
+    market = LONG[:400]
+    labels = volatility_terciles(market, window=10, history=30)
+    for t in range(40, 400):
+        past = [market[s - 10 : s].std(ddof=1) for s in range(10, t)]
+        now = market[t - 10 : t].std(ddof=1)
+        low, high = np.quantile(past, [1 / 3, 2 / 3])
+        assert labels[t] == int(now > low) + int(now > high)
+    assert (labels[:40] == -1).all()
+    rising = market_direction(market, window=20)
+    for t in range(20, 400):
+        assert rising[t] == (np.prod(1 + market[t - 20 : t]) > 1)
+
+
+def test_regimes_as_in_empyrical(empyrical: Any) -> None:
+    labels = volatility_terciles(OTHER)
+    for i, row in enumerate(by_regime(LONG, labels, VOLATILITY, benchmark=OTHER)):
+        mine = LONG[labels == i]
+        assert row.sharpe == pytest.approx(empyrical.sharpe_ratio(mine))
+        assert row.roi == pytest.approx(empyrical.cum_returns_final(mine))
+        assert row.volatility == pytest.approx(empyrical.annual_volatility(mine))
+        assert row.benchmark_mean == pytest.approx(OTHER[labels == i].mean() * 252)
+    rows = by_regime(LONG, market_direction(OTHER), DIRECTION)
+    assert sum(row.n for row in rows) == 1257 - 252
+    assert sum(row.share for row in rows) == pytest.approx(1)
+
+
+def test_usual_lags() -> None:
+    assert [usual_lags(n) for n in (1, 2, 100, 1257)] == [0, 1, 4, 7]
+
+
+def test_curve_under_water(empyrical: Any) -> None:
+    wealth = np.concatenate(([1.0], np.cumprod(1 + LONG)))
+    expected = (wealth / np.maximum.accumulate(wealth) - 1)[1:]
+    assert under_water(LONG) == pytest.approx(expected, abs=1e-11)
+    assert under_water(LONG).min() == pytest.approx(empyrical.max_drawdown(LONG))
