@@ -211,9 +211,7 @@ def test_relative_as_in_empyrical_and_statsmodels(empyrical: Any) -> None:
     found = relative(OTHER, LONG, risk_free=0.0001, lags=5)
     alpha, beta = empyrical.alpha_beta_aligned(OTHER, LONG, risk_free=0.0001)
     assert (found.alpha, found.beta) == (pytest.approx(alpha), pytest.approx(beta))
-    assert found.information_ratio == pytest.approx(
-        empyrical.excess_sharpe(OTHER, LONG) * 252**0.5
-    )
+    assert found.information_ratio == pytest.approx(empyrical.excess_sharpe(OTHER, LONG) * 252**0.5)
     assert found.tracking_error == pytest.approx((OTHER - LONG).std(ddof=1) * 252**0.5)
     assert found.up_capture == pytest.approx(empyrical.up_capture(OTHER, LONG))
     assert found.down_capture == pytest.approx(empyrical.down_capture(OTHER, LONG))

@@ -11,6 +11,7 @@ from bellwether.evaluation.rank_ic import MeanOverDates, centred_ranks, mean_ove
 from bellwether.evaluation.series import Floats, beside, finite
 
 MIN_PARTS = 2
+ROUNDING = 1e-9  # of a place among at most some thousand names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +48,9 @@ def quantile_spread(
 ) -> QuantileSpread:
     """Sort each date's names by forecast into equal parts and compare their outcomes.
 
-    A name with rank k of n (ties share their mean rank) is in part floor((k - 1/2) parts / n), so
-    equal forecasts are never apart, whatever the order of rows. Each date counts once; names of a
+    A name with rank k of n (ties share their mean rank) is in part floor((k - 1/2) parts / n), and
+    exactly between two in the one nearer the middle: equal forecasts are never apart, and the order
+    of rows does not matter. Each date counts once; names of a
     part are weighted equally, without costs. Tests as `mean_over_dates`.
 
     Parameters
@@ -86,7 +88,7 @@ def quantile_spread(
     count = np.bincount(day, minlength=names.size).astype(np.float64)
     # centred ranks lie around 0: the middle of n is (n + 1) / 2
     rank = centred_ranks(f, day, count) + (count[day] + 1) / 2
-    part = np.minimum(((rank - 0.5) * parts / count[day] + 1e-9).astype(np.intp), parts - 1)
+    part = _part((rank - 0.5) * parts / count[day], parts)
     cell = day * parts + part
     shape = (names.size, parts)
     n = np.bincount(cell, minlength=names.size * parts).reshape(shape)
@@ -101,6 +103,12 @@ def quantile_spread(
         spreads=spreads,
         left_out=int((~judged).sum()),
     )
+
+
+def _part(place: Floats, parts: int) -> NDArray[np.intp]:
+    lower = np.floor(place + ROUNDING)
+    found = np.where(place > parts / 2 + ROUNDING, np.ceil(place - ROUNDING) - 1, lower)
+    return np.clip(found, 0, parts - 1).astype(np.intp)
 
 
 def _mean(values: Floats, lags: int) -> MeanOverDates:
