@@ -212,7 +212,22 @@ def test_interval_word_by_word() -> None:
         drawn.append(expected_calibration_error(up[rows], p[rows], 5))
     assert found.bias == pytest.approx(np.mean(drawn) - found.ece)
     low, high = 2 * found.ece - np.quantile(drawn, [0.975, 0.025])
-    assert (found.low, found.high) == (pytest.approx(max(low, 0)), pytest.approx(high))
+    assert (found.low, found.high) == (0, pytest.approx(high))
+    assert (low < found.ece, found.ece < found.null_high) == (True, True)
+
+
+@pytest.mark.parametrize(("shrunk", "least", "most"), [(1.0, 0.0, 0.12), (0.5, 0.7, 1.0)])
+def test_calibrated_forecasts_are_not_accused(shrunk: float, least: float, most: float) -> None:
+    """Rows of a day move together; said 30 to 70 %, true half of that away from 50 % or all."""
+    rng = np.random.default_rng(19)
+    day, accused = np.repeat(np.arange(150), 10), 0
+    for seed in range(100):
+        p = rng.uniform(0.3, 0.7, 1500)
+        true = 0.5 + shrunk * (p - 0.5)
+        z = 0.5 * rng.normal(size=150)[day] + 0.75**0.5 * rng.normal(size=1500)
+        up = stats.norm.cdf(z) < true
+        accused += calibration_error(up, p, day, seed=seed, block=1, reps=199).low > 0
+    assert least <= accused / 100 <= most
 
 
 def test_holm_as_in_statsmodels() -> None:

@@ -306,3 +306,13 @@ def test_curve_under_water(empyrical: Any) -> None:
     expected = (wealth / np.maximum.accumulate(wealth) - 1)[1:]
     assert under_water(LONG) == pytest.approx(expected, abs=1e-11)
     assert under_water(LONG).min() == pytest.approx(empyrical.max_drawdown(LONG))
+
+
+def test_trading_metrics_as_in_empyrical(empyrical: Any) -> None:
+    found = trading_metrics(LONG, np.zeros(LONG.size))
+    assert found["sharpe"] == pytest.approx(empyrical.sharpe_ratio(LONG))
+    assert found["sortino"] == pytest.approx(empyrical.sortino_ratio(LONG))
+    assert found["volatility"] == pytest.approx(empyrical.annual_volatility(LONG))
+    assert found["cagr"] == pytest.approx(empyrical.annual_return(LONG))
+    assert found["roi"] == pytest.approx(empyrical.cum_returns_final(LONG))
+    assert found["max_drawdown"] == pytest.approx(empyrical.max_drawdown(LONG))
