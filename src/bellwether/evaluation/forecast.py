@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.intervals import MeanInterval, clustered_mean, wilson
+from bellwether.evaluation.rank_ic import MIN_NAMES, grouped_correlation
 
 Metrics = dict[str, float | int | list[float] | None]
 Floats = NDArray[np.float64]
 
-MIN_NAMES = 5
 MIN_ROWS_OF_R2 = 2
 
 
@@ -233,26 +233,8 @@ def _information_coefficient(dates: NDArray[Any], f: Floats, y: Floats, ic: str)
         if ic == "time"
         else np.unique(dates, return_inverse=True)[1].astype(np.intp, copy=False)
     )
-    names = np.bincount(group).astype(np.float64)
-    a, b = (_centred_ranks(column, group, names) for column in (f, y))
-    spread = np.sqrt(np.bincount(group, a * a) * np.bincount(group, b * b))
-    defined = (names >= MIN_NAMES) & (spread > 0)
-    return _mean(np.bincount(group, a * b)[defined] / spread[defined])
-
-
-def _centred_ranks(x: Floats, group: NDArray[np.intp], names: Floats) -> Floats:
-    """Rank `x` within each group, ties sharing their mean rank, less the group's mean rank."""
-    order = np.lexsort((x, group))
-    ordered, owner = x[order], group[order]
-    starts_run = np.ones(x.size, dtype=np.bool_)
-    starts_run[1:] = (ordered[1:] != ordered[:-1]) | (owner[1:] != owner[:-1])
-    run = np.cumsum(starts_run) - 1
-    first = np.flatnonzero(starts_run)
-    last = np.append(first[1:], x.size) - 1
-    # positions over all groups: centring takes away where a group begins
-    ranks = np.empty(x.size)
-    ranks[order] = ((first + last) / 2)[run]
-    return ranks - (np.bincount(group, ranks) / names)[group]
+    found = grouped_correlation(group, f, y, ranks=True, least=MIN_NAMES)
+    return _mean(found[~np.isnan(found)])
 
 
 def _column(name: str, values: ArrayLike) -> Floats:

@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.series import MIN_PERIODS, RELATIVE_ZERO, until_ruin
+from bellwether.evaluation.sharpe import mertens_error
 
 Metrics = dict[str, float | int | list[float] | None]
 Floats = NDArray[np.float64]
 
 SHARPE_CONFIDENCE = 0.95
-RELATIVE_ZERO = 1e-14  # a spread below this is rounding, and dividing by it would print 1e15
-MIN_PERIODS = 2
 
 
 def trading_metrics(
@@ -66,10 +66,8 @@ def trading_metrics(
     (-0.1, -0.0361, 3)
     """
     r, traded = _checked(net_returns, turnover, periods_per_year)
-    ruined = np.flatnonzero(r <= -1)
-    if ruined.size:
-        end = int(ruined[0]) + 1
-        r, traded = np.maximum(r[:end], -1.0), traded[:end]
+    r = until_ruin(r)
+    traded = traded[: r.size]
     with np.errstate(over="ignore", invalid="ignore"):
         return {
             **_ratios(r, periods_per_year),
@@ -92,20 +90,12 @@ def _ratios(r: Floats, periods_per_year: int) -> Metrics:
     if sd is None or not RELATIVE_ZERO * max(1.0, float(np.abs(r).max())) < sd < math.inf:
         return found
     s = float(r.mean()) / sd
-    reach = float(ndtri(0.5 + SHARPE_CONFIDENCE / 2)) * _sharpe_error(r, s)
+    reach = float(ndtri(0.5 + SHARPE_CONFIDENCE / 2)) * mertens_error(r, s)
     downside = math.sqrt(float(np.mean(np.minimum(r, 0.0) ** 2)))
     found["sharpe"] = _finite(s * year)
     found["sharpe_ci"] = [(s - reach) * year, (s + reach) * year]
     found["sortino"] = _finite(float(r.mean()) / downside * year) if downside > 0 else None
     return found
-
-
-def _sharpe_error(r: Floats, s: float) -> float:
-    z = (r - r.mean()) / r.std()
-    skewness, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
-    inside = 1 - skewness * s + (kurtosis - 1) / 4 * s * s
-    # kurtosis >= skewness^2 + 1, so `inside` is a square or more; below 0 it is rounding
-    return math.sqrt(max(inside, 0.0) / (r.size - 1))
 
 
 def _growth(r: Floats, periods_per_year: int) -> Metrics:
