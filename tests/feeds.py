@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from zlib import crc32
 
 from bellwether.core.errors import Overloaded
-from bellwether.core.types import FedBar, ShardState
+from bellwether.core.feed import FedBar, ShardState
 
 
 class FeedRoom:

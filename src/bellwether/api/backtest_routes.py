@@ -63,7 +63,11 @@ class Service(Protocol):
 
 def add_backtests(rest: FastAPI, service: Service) -> None:
     """Add the routes."""
+    _add_jobs(rest, service)
+    _add_results(rest, service)
 
+
+def _add_jobs(rest: FastAPI, service: Service) -> None:
     @rest.post(
         "/backtest",
         tags=["Backtests"],
@@ -93,6 +97,8 @@ def add_backtests(rest: FastAPI, service: Service) -> None:
         """End a backtest after the period it is at."""
         return _json(service.backtests.cancel(job_id))
 
+
+def _add_results(rest: FastAPI, service: Service) -> None:
     @rest.get("/backtests", tags=["Backtests"], responses=openapi.FEATURES_RESPONSES)
     def recent(limit: Limit = 20) -> Response:
         """List finished backtests, newest first."""

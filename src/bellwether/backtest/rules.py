@@ -9,7 +9,7 @@ import numpy as np
 from bellwether.backtest.books import Terms
 from bellwether.backtest.costs import BPS, SESSIONS_PER_YEAR, Costs
 from bellwether.core.errors import InvalidRequest, UnknownName
-from bellwether.core.types import REALISM
+from bellwether.core.realism import REALISM
 
 SWITCHES = REALISM
 # half-spread in bps by USD traded a day, from the thinnest: 20 below 1 M, 8 to 10 M, 3 to 100 M, 1

@@ -1,12 +1,19 @@
 """Commands around the trial ledger."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellwether.cli.frame import edge, ports, say, tell
 
+if TYPE_CHECKING:
+    from bellwether.core.ports import TrialRow
+
+SHOWN = (
+    *("trial_id", "study_id", "configuration", "created_at", "state", "kind", "model"),
+    *("scope", "label"),
+)
 trials = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -33,31 +40,25 @@ def trials_list(
         counts = {name: len(tried) for name, tried in sorted(by_label.items())}
         shown = found[::-1][:limit]
         if as_json:
-            rows = [
-                {
-                    "trial_id": row.trial_id,
-                    "study_id": row.study_id,
-                    "configuration": row.configuration,
-                    "created_at": row.created_at,
-                    "state": row.state,
-                    "kind": row.kind,
-                    "model": row.model,
-                    "scope": row.scope,
-                    "label": row.label,
-                    "metrics": json.loads(row.metrics),
-                    "config": json.loads(row.config),
-                }
-                for row in shown
-            ]
+            rows = [_told(row) for row in shown]
             tell({"trials": len(found), "configurations": counts, "newest": rows})
             return
         say(f"{len(found):,} scored fits")
         for name, n in counts.items():
             say(f"  {name}: {n:,} configurations tried")
         for row in shown:
-            sharpe = json.loads(row.metrics).get("sharpe")
-            told = "-" if sharpe is None else f"{sharpe:.2f}"
-            say(
-                f"{row.created_at:%Y-%m-%d %H:%M}  {row.kind:<9} {row.model:<22} {row.scope:<8} "
-                f"{row.label:<18} {row.state:<9} sharpe {told}"
-            )
+            say(_line(row))
+
+
+def _told(row: "TrialRow") -> dict[str, Any]:
+    """Return a trial as JSON, without its returns."""
+    told = {name: getattr(row, name) for name in SHOWN}
+    return told | {"metrics": json.loads(row.metrics), "config": json.loads(row.config)}
+
+
+def _line(row: "TrialRow") -> str:
+    sharpe = json.loads(row.metrics).get("sharpe")
+    return (
+        f"{row.created_at:%Y-%m-%d %H:%M}  {row.kind:<9} {row.model:<22} {row.scope:<8} "
+        f"{row.label:<18} {row.state:<9} sharpe {'-' if sharpe is None else f'{sharpe:.2f}'}"
+    )

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.core.feed import FedBar, ShardState
 from bellwether.core.jobs import JobKind, JobRun
 from bellwether.core.types import (
     Adjustment,
@@ -22,7 +23,6 @@ from bellwether.core.types import (
     CompactResult,
     DeadLetter,
     FeatureVector,
-    FedBar,
     OnlineCensus,
     OnlineEntry,
     QueueCounts,
@@ -30,7 +30,6 @@ from bellwether.core.types import (
     Rejection,
     ReleaseFiles,
     Remark,
-    ShardState,
     StoredPrediction,
 )
 

@@ -113,32 +113,6 @@ def freshness(age_sessions: int | None, ttl_sessions: int) -> Freshness:
     return Freshness.STALE if age_sessions <= ttl_sessions else Freshness.EXPIRED
 
 
-REALISM = (
-    *("next_open", "commission", "spread", "slippage", "impact", "participation"),
-    *("borrow", "borrow_availability", "dividends", "splits", "cash_interest"),
-    *("margin_interest", "delisting", "halts", "lots"),
-)
-"""What a simulated account is held to; each can be switched off by name, and reports say so."""
-
-
-@dataclass(frozen=True, slots=True)
-class FedBar:
-    """One message of the feed of live bars: its place in a shard, and what was sent."""
-
-    shard: int
-    place: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ShardState:
-    """One shard of the feed: bars that wait, and who works on it (None: nobody)."""
-
-    shard: int
-    waiting: int
-    holder: str | None
-
-
 WAITING = "waiting"
 """The status of a request whose prediction is still to be made."""
 

@@ -19,8 +19,8 @@ from typing import Any
 from zlib import crc32
 
 from bellwether.core.errors import Overloaded, StorageError
+from bellwether.core.feed import FedBar, ShardState
 from bellwether.core.ports import EventBus
-from bellwether.core.types import FedBar, ShardState
 from bellwether.events import feed_scripts as scripts
 from bellwether.links.redis import RedisLink
 from bellwether.telemetry import LIVE_PUBLISHED, LIVE_REFUSED, LIVE_WAITING

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bellwether.core.errors import InvalidRequest, UnknownName
-from bellwether.core.types import REALISM
+from bellwether.core.realism import REALISM
 from bellwether.evaluation.calendar_splits import months_of
 from bellwether.models.factory import BASELINES, MODELS
 

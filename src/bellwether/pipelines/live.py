@@ -11,8 +11,9 @@ import polars as pl
 import uuid_utils
 
 from bellwether.core.errors import StorageError
+from bellwether.core.feed import FedBar
 from bellwether.core.ports import BarFeed, IngestionRow, LakeBatch, Ports, SourceQuery
-from bellwether.core.types import AppendResult, FedBar, Rejection
+from bellwether.core.types import AppendResult, Rejection
 from bellwether.features.catalog import technical
 from bellwether.pipelines.basis import unmixed
 from bellwether.pipelines.live_vectors import LiveVectors

@@ -18,6 +18,9 @@ from bellwether.features.history import BAR_KEYS
 LIQUIDITY_SESSIONS = 20
 PRICES = ("open", "close", "volume")
 ACTS = (("split_ratio", 1.0), ("dividend_usd", 0.0))
+ON_VENDORS_BASIS = (
+    "The bars arrived adjusted: shares, lots and traded volume are on the vendor's basis."
+)
 Floats = NDArray[np.float64]
 
 
@@ -55,41 +58,39 @@ def market_of(
     else:
         rows = _raw(names, early, last, watermark, ports)
     tables = {name: spread(rows, rows[name], days, names) for name in PRICES}
-    acts = {
-        name: spread(rows, rows[name], days, names, neutral)
-        for name, neutral in ACTS
-        if not adjusted
-    }
-    adv, volatility = rolling_liquidity(
-        tables["close"],
-        tables["volume"],
-        split=acts.get("split_ratio", 1.0),
-        dividend=acts.get("dividend_usd", 0.0),
-        sessions=LIQUIDITY_SESSIONS,
-    )
-    kept = slice(int(np.searchsorted(days, np.datetime64(first, "D"))), None)
-    known = ~np.isnan(tables["close"][kept])
+    if not adjusted:
+        tables |= {name: spread(rows, rows[name], days, names, no) for name, no in ACTS}
+    tables |= _liquidity(tables)
+    begin = int(np.searchsorted(days, np.datetime64(first, "D")))
+    told = {name: table[begin:] for name, table in tables.items()}
+    known = ~np.isnan(told["close"])
     gone, notes = _endings(known, names, ports)
     market = Market(
-        days[kept],
+        days[begin:],
         names,
-        tables["open"][kept],
-        tables["close"][kept],
+        told["open"],
+        told["close"],
         adjusted=adjusted,
-        split=None if adjusted else acts["split_ratio"][kept],
-        dividend=None if adjusted else acts["dividend_usd"][kept],
-        halted=~known | (tables["volume"][kept] == 0),
-        adv_usd=adv[kept],
-        volatility=np.nan_to_num(volatility[kept]),
+        split=told.get("split_ratio"),
+        dividend=told.get("dividend_usd"),
+        halted=~known | (told["volume"] == 0),
+        adv_usd=told["adv_usd"],
+        volatility=np.nan_to_num(told["volatility"]),
         delisted_at=gone.at,
         delisting_return=gone.returns,
     )
-    if adjusted:
-        notes = (
-            *notes,
-            "The bars arrived adjusted: shares, lots and traded volume are on the vendor's basis.",
-        )
-    return Traded(market, notes)
+    return Traded(market, (*notes, ON_VENDORS_BASIS) if adjusted else notes)
+
+
+def _liquidity(tables: Mapping[str, Floats]) -> dict[str, Floats]:
+    adv, volatility = rolling_liquidity(
+        tables["close"],
+        tables["volume"],
+        split=tables.get("split_ratio", 1.0),
+        dividend=tables.get("dividend_usd", 0.0),
+        sessions=LIQUIDITY_SESSIONS,
+    )
+    return {"adv_usd": adv, "volatility": volatility}
 
 
 def spread(

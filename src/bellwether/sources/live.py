@@ -15,9 +15,9 @@ import msgspec
 import polars as pl
 
 from bellwether.core.calendar import session_calendar
+from bellwether.core.feed import FedBar
 from bellwether.core.ports import SourceBatch
 from bellwether.core.schemas import BARS_IN
-from bellwether.core.types import FedBar
 from bellwether.sources.checks import Checked, accept
 from bellwether.sources.shape import NEEDED, shaped
 
