@@ -80,7 +80,7 @@ def confidence_set(
     ((0, 1), 2)
     """
     given = _checked(losses)
-    n, k = given.shape
+    n = len(given)
     if not 0 < size < 1:
         raise InvalidRequest("size", f"is {size}, must lie between 0 and 1")
     check_draw(n, block, reps, seed)
