@@ -14,6 +14,7 @@ MOST_BLOCKS = 16
 MIN_TRIALS = 2
 CHUNK = 500_000
 RELATIVE_ZERO = 1e-14
+TIE = 1e-11  # copies of a trial come out of a matrix product with other last digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ def _judge(
     second = _ratios(outside @ sums, outside @ squares, centre, length * int(outside[0].sum()))
     winner = first.argmax(axis=1)
     ratio = np.take_along_axis(second, winner[:, None], axis=1)
-    below, equal = (second < ratio).sum(axis=1), (second == ratio).sum(axis=1)
+    nearly = TIE * np.maximum(1.0, np.abs(ratio))
+    below = (second < ratio - nearly).sum(axis=1)
+    equal = (np.abs(second - ratio) <= nearly).sum(axis=1)
     return below + (equal + 1) / 2, ratio[:, 0]
 
 
