@@ -48,7 +48,7 @@ def confidence_set(
 
         T = max_ij (M_i - M_j) / sqrt(v_ij),  T* = max_ij ((M*_i - M*_j) - (M_i - M_j)) / sqrt(v_ij)
 
-    over the models left. p of a step is (1 + number of T* > T) / (1 + reps); the i of the largest
+    over the models left. p of a step is (1 + number of T* >= T) / (1 + reps); the i of the largest
     ratio is given up, and its p is the largest so far. Two models whose losses differ by one value
     on all dates have v = 0: no difference if it is 0, a certain one otherwise.
 
@@ -113,14 +113,16 @@ def eliminate(
     still = np.eye(k, dtype=np.bool_) if same is None else same
     sd = _pair_sd(away, still)
     gap = means[:, None] - means
+    largest = np.maximum(np.abs(means)[:, None], np.abs(means))
+    gap[still & (np.abs(gap) <= RELATIVE_ZERO * largest)] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(gap == 0, 0.0, gap / sd)  # no spread: 0 or certain
     kept = list(range(k))
     p, left, worst = np.ones(k), [], 0.0
     while len(kept) > 1:
         pairs = ratio[np.ix_(kept, kept)]
-        largest = float(pairs.max())
-        beyond = int((_ranges(away[:, kept], sd[np.ix_(kept, kept)]) > largest).sum())
+        farthest = float(pairs.max())
+        beyond = int((_ranges(away[:, kept], sd[np.ix_(kept, kept)]) >= farthest).sum())
         worst = max(worst, (1 + beyond) / (1 + len(away)))
         goes = kept.pop(int(np.argmax(pairs.max(axis=1))))
         p[goes] = worst
