@@ -104,6 +104,21 @@ def test_published_noise_of_the_verdict_and_its_power() -> None:
     assert overfitting_probability(noise[0]).probability < 0.05
 
 
+def test_noise_of_the_verdict_is_what_the_documentation_says() -> None:
+    found = np.array(
+        [
+            overfitting_probability(
+                np.random.default_rng(s).normal(0, 0.01, (1000, 50))
+            ).probability
+            for s in range(200)
+        ]
+    )
+
+    assert found.mean() == pytest.approx(0.5, abs=0.01)
+    assert found.std(ddof=1) == pytest.approx(0.18, abs=0.005)
+    assert np.quantile(found, [0.05, 0.95]) == pytest.approx([0.22, 0.81], abs=0.005)
+
+
 def test_adjusted_p_values() -> None:
     assert adjusted_p(P, "bh") == pytest.approx([0.006, 0.024, 0.0615, 0.0615, 0.324, 0.6])
     assert adjusted_p(P, "by")[:3] == pytest.approx([0.0147, 0.0588, 0.1507], abs=5e-5)

@@ -5,6 +5,7 @@ import pytest
 from arch.bootstrap import CircularBlockBootstrap, StationaryBootstrap, optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.resampling import (
@@ -154,6 +155,19 @@ def test_shifts_keep_their_level_where_permuted_dates_find_too_much() -> None:
 
     assert shifted <= 0.05 * 200 + 3 * np.sqrt(0.05 * 0.95 * 200)
     assert permuted > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("least", "level"), [(1, 0.074), (20, 0.118)])
+def test_level_of_shifts_is_what_the_documentation_says(least: int, level: float) -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(1000):
+        x, y = (lfilter([1], [1, -0.95], rng.normal(size=700))[500:] for _ in range(2))
+        test = shift_test(x - x.mean(), y - y.mean(), product, seed=0, least_shift=least)
+        found += test.p <= 0.05
+
+    assert found / 1000 == pytest.approx(level, abs=0.003)
 
 
 def test_a_real_tie_is_found() -> None:

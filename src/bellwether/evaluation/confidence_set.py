@@ -66,6 +66,11 @@ def confidence_set(
     reps : int
         Samples.
 
+    Returns
+    -------
+    ConfidenceSet
+        At least one model; equal ones stay or go together.
+
     Raises
     ------
     InvalidRequest
@@ -103,6 +108,11 @@ def eliminate(
         a.
     same : array of bool, shape (k, k), or None
         Pairs whose difference is one value on all dates.
+
+    Returns
+    -------
+    ConfidenceSet
+        As `confidence_set`.
 
     Examples
     --------

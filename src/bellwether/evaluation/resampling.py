@@ -134,6 +134,18 @@ def resampled_means(
     All columns are drawn on the same dates, so their dependence is kept. A sample is the number of
     times that it has each date, and all its means one product of matrices.
 
+    Parameters
+    ----------
+    x : array, shape (n,) or (n, k)
+        One row a date, in order, finite.
+    block, reps, seed, kind
+        As in `positions`.
+
+    Raises
+    ------
+    InvalidRequest
+        If a value is not finite or an option is out of range.
+
     Examples
     --------
     >>> resampled_means(np.full((10, 2), 3.0), block=2, reps=2, seed=0).tolist()

@@ -64,6 +64,11 @@ def shift_test(
     two_sided : bool
         False: only larger values count.
 
+    Returns
+    -------
+    ShiftTest
+        p from 1 / (1 + m) to 1.
+
     Raises
     ------
     InvalidRequest

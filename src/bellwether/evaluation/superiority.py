@@ -178,6 +178,11 @@ def spa_p(means: Floats, drawn: Floats, n: int) -> tuple[float, float, float]:
     n : int
         Dates.
 
+    Returns
+    -------
+    tuple of float
+        Ascending; each 1 where no mean is above 0.
+
     Examples
     --------
     >>> spa_p(np.array([0.5]), np.array([[0.4], [0.6], [1.1]]), 100)
