@@ -181,7 +181,7 @@ def spa_p(means: Floats, drawn: Floats, n: int) -> tuple[float, float, float]:
     Returns
     -------
     tuple of float
-        Ascending; each 1 where no mean is above 0.
+        Ascending.
 
     Examples
     --------
