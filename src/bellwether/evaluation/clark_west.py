@@ -69,7 +69,7 @@ def clark_west(y: Floats, small: Floats, large: Floats, lags: int = 0) -> Nested
     if y.size < MIN_ROWS:
         return Nested(None, None, None, None)
     e1, e2 = y - small, y - large
-    t = _t(e1**2 - (e2**2 - (small - large) ** 2), lags)
+    t = long_run_t(e1**2 - (e2**2 - (small - large) ** 2), lags)
     loss = float(e2 @ e2)
     if loss == 0:
         return Nested(t, None if t is None else float(ndtr(-t)), None, None)
@@ -78,7 +78,14 @@ def clark_west(y: Floats, small: Floats, large: Floats, lags: int = 0) -> Nested
     return Nested(t, None if t is None else float(ndtr(-t)), mse_f, enc_new)
 
 
-def _t(f: Floats, lags: int) -> float | None:
+def long_run_t(f: Floats, lags: int) -> float | None:
+    """Return the t of a mean, long-run variance as in `clark_west`; None where f does not vary.
+
+    Examples
+    --------
+    >>> round(long_run_t(np.array([1.0, 3.0]), 0), 6)
+    2.828427
+    """
     away = f - f.mean()
     variance = float(away @ away)
     for lag in range(1, lags + 1):

@@ -86,7 +86,7 @@ def walk_forward(
     >>> [(fold.train.tolist(), fold.test.tolist()) for fold in folds]
     [([0, 1, 2, 3], [4, 5]), ([0, 1, 2, 3, 4, 5], [6])]
     """
-    decided, known = _checked(decision_at, label_known_at)
+    decided, known = checked_times(decision_at, label_known_at)
     _check_sizes(min_train_dates, test_dates, embargo_dates)
     labelled = ~np.isnat(known)
     dates = np.unique(decided[labelled])
@@ -110,7 +110,14 @@ def _rows(mask: NDArray[np.bool_]) -> Rows:
     return np.flatnonzero(mask).astype(np.int64, copy=False)
 
 
-def _checked(decision_at: Instants, label_known_at: Instants) -> tuple[Instants, Instants]:
+def checked_times(decision_at: Instants, label_known_at: Instants) -> tuple[Instants, Instants]:
+    """Return both times of each row in microseconds.
+
+    Raises
+    ------
+    InvalidRequest
+        If they are no matching times, a decision is NaT, or a label is known before its decision.
+    """
     decided, known = np.asarray(decision_at), np.asarray(label_known_at)
     if decided.dtype.kind != "M" or known.dtype.kind != "M":
         raise InvalidRequest("decision_at, label_known_at", "must be datetime64 arrays")
