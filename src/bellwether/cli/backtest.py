@@ -1,12 +1,19 @@
+# ruff: noqa: ARG001 - what was said is read by name, all at once
 """`bellwether backtest`: train, forecast and trade period by period, and judge what came out."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellwether.cli.frame import edge, ports, progress_bar, say, settings, tell
+
+if TYPE_CHECKING:
+    from bellwether.bootstrap import Wired
+    from bellwether.core.ports import Progress
+    from bellwether.inference.backtest_asked import BacktestConfig
+    from bellwether.pipelines.backtest import BacktestReport
 
 app = typer.Typer()
 
@@ -44,8 +51,23 @@ Days = Annotated[
 ]
 
 
+SAID_AS = {
+    "horizon": "horizon_sessions",
+    "lag": "lag_sessions",
+    "rebalance": "rebalance_sessions",
+    "capital": "capital_usd",
+    "min_train": "min_train_sessions",
+}
+ASKED = (
+    *("universe", "model", "horizon_sessions", "first", "last", "step", "window"),
+    *("min_train_sessions", "strategy", "quantile", "top", "rebalance_sessions", "capital_usd"),
+    *("lag_sessions", "without", "seed", "workers", "dask", "what_if"),
+)
+
+
 @app.command()
 def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
+    context: typer.Context,
     symbols: Symbols = None,
     universe: Universe = None,
     first: First = None,
@@ -86,44 +108,47 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
         if days is not None:
             _released(named, days, wired, as_json=as_json)
             return
-        from bellwether.inference.backtest_asked import BacktestConfig
-        from bellwether.pipelines import backtest as use
-        from bellwether.pipelines import backtest_stored
+        config = _config(context.params, named)
+        done = _done(config, wired, progress, stored=stored)
+        _shown(done, report, as_json=as_json)
 
-        chosen = settings()
-        config = BacktestConfig(
-            symbols=named,
-            universe=universe,
-            model=model,
-            horizon_sessions=horizon,
-            first=None if first is None else first.date(),
-            last=None if last is None else last.date(),
-            step=step,
-            window=window,
-            min_train_sessions=min_train,
-            strategy=strategy,
-            quantile=quantile,
-            top=top,
-            rebalance_sessions=rebalance,
-            capital_usd=capital,
-            lag_sessions=lag,
-            without=_listed(without, upper=False) or (),
-            seed=seed,
-            workers=workers or chosen.workers,
-            dask=dask or chosen.dask or None,
-            what_if=what_if,
-        )
-        judge = backtest_stored.run if stored else use.run
-        done = judge(config, wired.ports, progress)
-        if as_json:
-            tell(done.found)
-        else:
-            for line in done.lines():
-                say(line)
-        if report is not None:
-            report.write_text(done.page(), encoding="utf-8")
-            if not as_json:
-                say(f"Tear sheet: {report}")
+
+def _config(asked: dict[str, Any], symbols: tuple[str, ...] | None) -> "BacktestConfig":
+    """Turn what was said on the command line into a backtest."""
+    from bellwether.inference.backtest_asked import BacktestConfig
+
+    chosen = settings()
+    named = {SAID_AS.get(name, name): value for name, value in asked.items()}
+    kept = {name: value for name, value in named.items() if name in ASKED}
+    for end in ("first", "last"):
+        kept[end] = None if kept[end] is None else kept[end].date()
+    kept["without"] = _listed(kept["without"], upper=False) or ()
+    kept["workers"] = kept["workers"] or chosen.workers
+    kept["dask"] = kept["dask"] or chosen.dask or None
+    return BacktestConfig(**kept | {"symbols": symbols})
+
+
+def _done(
+    config: "BacktestConfig", wired: "Wired", progress: "Progress", *, stored: bool
+) -> "BacktestReport":
+    from bellwether.pipelines import backtest as use
+    from bellwether.pipelines import backtest_stored
+
+    judge = backtest_stored.run if stored else use.run
+    return judge(config, wired.ports, progress)
+
+
+def _shown(done: "BacktestReport", report: Path | None, *, as_json: bool) -> None:
+    """Print what came out, and write the tear sheet where one was asked for."""
+    if report is not None:
+        report.write_text(done.page(), encoding="utf-8")
+    if as_json:
+        tell(done.found)
+        return
+    for line in done.lines():
+        say(line)
+    if report is not None:
+        say(f"Tear sheet: {report}")
 
 
 def _listed(text: str | None, *, upper: bool = True) -> tuple[str, ...] | None:

@@ -101,17 +101,20 @@ def concluded(
     judged = replace(judged, notes=(*notes, *judged.notes))
     found = figured(judged, desk, traded, ports)
     progress("Trading", 1, 1)
-    finished = ports.wall.now()
-    backtest_id = str(uuid_utils.uuid7())
     digest = result_hash(judged.record, traded)
     if judged.folds:
         ports.ledger.record_trials([_trial(judged, traded[judged.model], found, key, started)])
-    found |= {
-        "backtest_id": backtest_id,
-        "result_hash": digest,
-        "started_at": started.isoformat(),
-        "seconds": (finished - started).total_seconds(),
-    }
+    found |= {"result_hash": digest, "started_at": started.isoformat()}
+    return _kept(found, judged, key, started, ports)
+
+
+def _kept(
+    found: dict[str, Any], judged: Judged, key: str, started: datetime, ports: Ports
+) -> BacktestReport:
+    """Keep the report and its page, then say in the ledger that they are there."""
+    finished = ports.wall.now()
+    backtest_id = str(uuid_utils.uuid7())
+    found |= {"backtest_id": backtest_id, "seconds": (finished - started).total_seconds()}
     report = BacktestReport(backtest_id, False, found)
     ports.work.keep(backtest_id, REPORT, json.dumps(found, default=str).encode())
     ports.work.keep(backtest_id, PAGE, report.page().encode())
@@ -125,7 +128,7 @@ def concluded(
             tuple(found["symbols"]),
             json.dumps(judged.asked, sort_keys=True),
             json.dumps(found["summary"], default=str),
-            digest,
+            found["result_hash"],
         )
     )
     return report

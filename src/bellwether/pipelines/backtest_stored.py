@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 import polars as pl
 
@@ -66,14 +67,7 @@ def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> Bac
     progress("Finding outcomes", 1, 1)
     if record.height == 0:
         raise MissingRecord("outcome", "any stored prediction", "bellwether ingest")
-    asked = {k: v for k, v in config.as_json().items() if k not in ("model", "step", "window")}
-    asked |= {
-        "model": STORED,
-        "step": "as predicted",
-        "symbols": symbols,
-        "view": technical().version,
-        "code": ", ".join(record["release"].unique().sort().to_list()[:5]),
-    }
+    asked = _asked(config, symbols, record)
     judged = Judged(
         model=STORED,
         baselines=BASELINES,
@@ -91,6 +85,17 @@ def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> Bac
     ids = json.dumps([asked, record["prediction_id"].to_list()], sort_keys=True, default=str)
     key = hashlib.sha256(ids.encode()).hexdigest()
     return concluded(judged, config, key, started, ports, progress)
+
+
+def _asked(config: BacktestConfig, symbols: Sequence[str], record: pl.DataFrame) -> dict[str, Any]:
+    asked = {k: v for k, v in config.as_json().items() if k not in ("model", "step", "window")}
+    return asked | {
+        "model": STORED,
+        "step": "as predicted",
+        "symbols": list(symbols),
+        "view": technical().version,
+        "code": ", ".join(record["release"].unique().sort().to_list()[:5]),
+    }
 
 
 def series_of(symbols: Sequence[str], watermark: datetime, ports: Ports) -> dict[str, pl.DataFrame]:
