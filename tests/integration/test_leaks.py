@@ -23,6 +23,7 @@ from bellwether.core.errors import BrokenView, LeakFound, UnreadableFile
 from bellwether.core.ports import AuditRow, LakeBatch, Ports, SourceQuery
 from bellwether.core.schemas import BARS_IN, UTC_TIME
 from bellwether.features.catalog import technical
+from bellwether.features.views import Kept
 from bellwether.pipelines import audit as use
 from bellwether.pipelines import ingest, train, view_file
 from bellwether.pipelines.audit_chain import audit_view
@@ -328,7 +329,7 @@ def test_bars_of_a_file_are_audited_on(tmp_path: Path, wired: Ports, panel: Pane
 
 def test_the_catalogue_is_green_on_the_sample(wired: Ports) -> None:
     bars = of_source(None, ("AAPL", "IBM", "GOOG"), 0, wired, 3)
-    found = audit_view(technical(), last_sessions(bars.panel, 800), 5, session_calendar())
+    found = audit_view(Kept(technical()), last_sessions(bars.panel, 800), 5, session_calendar())
 
     assert found.alarms == []
     assert {"truncation", "late correction", "fit scope", "folds", "label"} <= set(found.checks)

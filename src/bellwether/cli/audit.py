@@ -1,7 +1,7 @@
-"""`bellwether features audit`: look for leaks in the platform's own chain or in a user's view."""
+"""`bellwether features audit`: look for leaks in the platform's own views or in a user's."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,8 +11,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
 
 
 View = Annotated[
-    Path | None,
-    typer.Option(help="Your own view, a Python file (docs/leak-audit.md); it is run as it is."),
+    str | None,
+    typer.Option(
+        help="A view of the platform, such as technical+returns; or your own in a Python file "
+        "(docs/leak-audit.md), which is run as it is. Every view of the platform without it."
+    ),
+]
+Universe = Annotated[
+    str | None, typer.Option(help="Look across the members of this universe alone.")
 ]
 Bars = Annotated[Path | None, typer.Option(help="Bars of this file or folder, not the lake's.")]
 Budget = Annotated[float, typer.Option(min=1.0, help="Seconds after which no more cuts are asked.")]
@@ -30,6 +36,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     limit: Limit = 300.0,
     memory: Annotated[int, typer.Option(min=512, help="Memory of a view, in MB.")] = 8192,
     horizon: Annotated[int, typer.Option(min=1, help="Sessions the platform's label spans.")] = 1,
+    universe: Universe = None,
     as_json: Json = False,
 ) -> None:
     """Look for leaks: recompute on truncated history and with other futures; name what differs.
@@ -39,25 +46,43 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     Example: bellwether features audit --view my_view.py
     """
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.core.errors import InvalidRequest
         from bellwether.pipelines import audit as use
         from bellwether.pipelines.audit_process import Limits
 
         config = use.AuditConfig(
-            view=view,
             symbols=_listed(symbols),
             path=path,
             seed=seed,
             horizon_sessions=horizon,
             limits=Limits(budget, limit, memory, horizon),
+            universe=universe,
+            **_subject(view),
         )
-        report = use.run(config, wired.ports, progress)
-        if as_json:
-            tell(report.as_json())
+        if universe is not None and (view is None or config.view is not None):
+            raise InvalidRequest("--universe", "goes with a view of the platform: --view section")
+        if view is None:
+            reports = use.run_all(config, wired.ports, progress)
+            green = all(r.green for r in reports)
+            told = {"green": green, "audits": [r.as_json() for r in reports]}
         else:
-            for line in report.lines():
+            reports = [use.run(config, wired.ports, progress)]
+            green, told = reports[0].green, reports[0].as_json()
+        if as_json:
+            tell(told)
+        else:
+            for line in (line for report in reports for line in report.lines()):
                 say(line)
-        if not report.green:
+        if not green:
             raise typer.Exit(REFUSED)
+
+
+def _subject(view: str | None) -> dict[str, Any]:
+    """Tell a file from a name: files end in .py, or lie in a folder that is named."""
+    if view is None:
+        return {}
+    is_file = view.lower().endswith(".py") or "/" in view or "\\" in view or Path(view).is_file()
+    return {"view": Path(view)} if is_file else {"name": view}
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:

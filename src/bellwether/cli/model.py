@@ -33,6 +33,9 @@ Generate = Annotated[
     int | None,
     typer.Option(help="Try so many generated features, chosen inside folds, beside the model."),
 ]
+View = Annotated[
+    str, typer.Option(help="Features that are read: a view, or several as technical+returns.")
+]
 Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
@@ -52,6 +55,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     ignore_quality: Ignore = False,
     winsorise: Winsorise = None,
     generate: Generate = None,
+    view: View = "technical",
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
@@ -78,6 +82,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             winsorise=winsorise,
             universe=universe,
             generate=generate,
+            view=view,
         )
         report = use.run(config, wired.ports, progress)
         if as_json:

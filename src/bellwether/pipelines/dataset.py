@@ -1,7 +1,7 @@
 """The training set: features as known at each decision, labels with their three times."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -18,9 +18,12 @@ from bellwether.features.catalog import FeatureView
 from bellwether.features.history import BAR_KEYS, as_known
 from bellwether.features.labels import open_to_open
 from bellwether.features.needs import Refusal
+from bellwether.features.views import Kept
 from bellwether.pipelines.basis import refused_in
+from bellwether.pipelines.sections import across
 
-SCALE = "volatility_20"
+KEYS = list(BAR_KEYS)
+MIN_SCALE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,12 @@ class Dataset:
     """Rows that a model may be trained or judged on, sorted by decision and symbol.
 
     `rows` has the schema LABELS plus `scale`, the volatility known at the decision over the
-    label's horizon (a fraction); `X` is the float32 matrix of the view's model features.
+    label's horizon (a fraction; the same for all rows where the view tells no volatility); `X` is
+    the float32 matrix of the view's model features.
     `series` holds each symbol's adjusted series (schema SERIES). Rows of a symbol's warm-up and
     rows whose label is not known yet are left out, and so are symbols whose bars are of more than
-    one adjustment. `refused` says what adjusted bars could not tell: NaN in `X`.
+    one adjustment. `refused` says what adjusted bars could not tell: NaN in `X`. `universe` is
+    what features across symbols look across; None for all of the lake, and for other views.
     """
 
     view: FeatureView
@@ -39,6 +44,7 @@ class Dataset:
     X: npt.NDArray[np.float32]
     series: dict[str, pl.DataFrame]
     refused: tuple[Refusal, ...] = ()
+    universe: str | None = None
 
     @property
     def y(self) -> npt.NDArray[np.float64]:
@@ -48,9 +54,8 @@ class Dataset:
     def of(self, symbol: str) -> "Dataset":
         """Return the rows of one symbol."""
         mine = (self.rows["symbol"] == symbol).to_numpy()
-        return Dataset(
-            self.view, self.rows.filter(mine), self.X[mine], {symbol: self.series[symbol]}
-        )
+        rows, series = self.rows.filter(mine), {symbol: self.series[symbol]}
+        return replace(self, rows=rows, X=self.X[mine], series=series, refused=())
 
 
 def build(
@@ -60,17 +65,23 @@ def build(
     watermark: datetime,
     ports: Ports,
     members: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+    universe: str | None = None,
 ) -> Dataset:
     """Assemble the training set of `symbols` as of the clock and the watermark.
 
-    `members` keeps of the labels those of names that belonged to a universe when decided.
+    `members` keeps of the labels those of names that belonged to a universe when decided. A view
+    that looks across symbols does so across all of the lake, not only those that are trained on,
+    or across the members of `universe`.
 
     Raises
     ------
+    UnknownName
+        If a view looks across a universe that does not exist.
     InsufficientHistory
         If no symbol has a complete feature vector with a known label.
     """
     now = ports.clock.now()
+    whole = across(Kept(view, universe), watermark, ports) if view.across else None
     parts: list[pl.DataFrame] = []
     series: dict[str, pl.DataFrame] = {}
     told: dict[str, str] = {}
@@ -88,8 +99,11 @@ def build(
         series[symbol] = adjusted
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
         labels = _decided(labels, adjusted, members)
-        features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
-        parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))
+        if whole is None:
+            features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
+        else:
+            features = _complete(whole.filter(pl.col("symbol") == symbol), view, told[symbol])
+        parts.append(labels.join(features, on=KEYS, how="inner", maintain_order="left"))
     if not parts:
         raise InsufficientHistory("training", 0, view.warm_up + 1)
     rows = (
@@ -101,7 +115,16 @@ def build(
         raise InsufficientHistory(
             "training", max(s.height for s in series.values()), view.warm_up + 2
         )
-    return _laid_out(rows, view, horizon, series, told)
+    found = _laid_out(rows, view, horizon, series, told)
+    return replace(found, universe=universe if view.across else None)
+
+
+def _complete(features: pl.DataFrame, view: FeatureView, how: str) -> pl.DataFrame:
+    """Keep the rows that serving would answer from: with all that their bars and the section tell."""
+    refused = set(view.refused[how])
+    firm = [view.columns[i] for i in view.firm if i not in refused]
+    whole = features.slice(view.warm_up)
+    return whole.filter(pl.all_horizontal(pl.col(name).is_not_nan() for name in firm))
 
 
 def _decided(
@@ -122,6 +145,7 @@ def _laid_out(
     told: dict[str, str],
 ) -> Dataset:
     X = np.ascontiguousarray(rows.select(view.model_columns).to_numpy(), dtype=np.float32)
-    scale = pl.col(SCALE).clip(lower_bound=1e-6) * float(np.sqrt(horizon))
+    moves = pl.lit(1.0) if view.scale is None else pl.col(view.scale)
+    scale = moves.clip(lower_bound=MIN_SCALE) * float(np.sqrt(horizon))
     kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")
     return Dataset(view, kept, X, series, refused_in(view, told))
