@@ -1,11 +1,14 @@
 """`bellwether features audit`: look for leaks in the platform's own views or in a user's."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellwether.cli.frame import REFUSED, edge, ports, progress_bar, say, tell
+
+if TYPE_CHECKING:
+    from bellwether.pipelines.audit_report import AuditReport
 
 Json = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
 
@@ -59,22 +62,24 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             universe=universe,
             **_subject(view),
         )
-        if universe is not None and (view is None or config.view is not None):
+        if universe is not None and "name" not in _subject(view):
             raise InvalidRequest("--universe", "goes with a view of the platform: --view section")
-        if view is None:
-            reports = use.run_all(config, wired.ports, progress)
-            green = all(r.green for r in reports)
-            told = {"green": green, "audits": [r.as_json() for r in reports]}
-        else:
-            reports = [use.run(config, wired.ports, progress)]
-            green, told = reports[0].green, reports[0].as_json()
-        if as_json:
-            tell(told)
-        else:
-            for line in (line for report in reports for line in report.lines()):
-                say(line)
-        if not green:
-            raise typer.Exit(REFUSED)
+        many = use.run_all(config, wired.ports, progress) if view is None else None
+        _tell(many, many or [use.run(config, wired.ports, progress)], as_json=as_json)
+
+
+def _tell(many: "list[AuditReport] | None", reports: "list[AuditReport]", *, as_json: bool) -> None:
+    """Tell one report, or those of all views; raise the exit code of a leak."""
+    green = all(report.green for report in reports)
+    if as_json and many is not None:
+        tell({"green": green, "audits": [report.as_json() for report in reports]})
+    elif as_json:
+        tell(reports[0].as_json())
+    else:
+        for line in (line for report in reports for line in report.lines()):
+            say(line)
+    if not green:
+        raise typer.Exit(REFUSED)
 
 
 def _subject(view: str | None) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+
+if TYPE_CHECKING:
+    from bellwether.pipelines.train import TrainReport
 
 app = typer.Typer()
 
@@ -68,7 +71,6 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
         from bellwether.pipelines import train as use
 
         chosen = settings()
-
         config = use.TrainConfig(
             symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
             model=model,
@@ -84,13 +86,16 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             generate=generate,
             view=view,
         )
-        report = use.run(config, wired.ports, progress)
-        if as_json:
-            tell(asdict(report))
-            return
-        for line in report.lines():
-            say(line)
-        print_table(report.outcome["table"])
+        _told(use.run(config, wired.ports, progress), as_json=as_json)
+
+
+def _told(report: "TrainReport", *, as_json: bool) -> None:
+    if as_json:
+        tell(asdict(report))
+        return
+    for line in report.lines():
+        say(line)
+    print_table(report.outcome["table"])
 
 
 def _named(against: str) -> tuple[str, ...]:

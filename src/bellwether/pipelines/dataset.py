@@ -22,7 +22,6 @@ from bellwether.features.views import Kept
 from bellwether.pipelines.basis import refused_in
 from bellwether.pipelines.sections import across
 
-KEYS = list(BAR_KEYS)
 MIN_SCALE = 1e-6
 
 
@@ -80,19 +79,16 @@ def build(
     InsufficientHistory
         If no symbol has a complete feature vector with a known label.
     """
-    now = ports.clock.now()
-    whole = across(Kept(view, universe), watermark, ports) if view.across else None
+    now, read = ports.clock.now(), Kept(view, universe if view.across else None)
+    whole = across(read, watermark, ports) if view.across else None
     parts: list[pl.DataFrame] = []
     series: dict[str, pl.DataFrame] = {}
     told: dict[str, str] = {}
     for symbol in symbols:
         revisions = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
-        bars = as_of(revisions, now, BAR_KEYS)
-        if bars.height == 0:
+        adjusted = _series(revisions, ports)
+        if adjusted is None:
             continue
-        first_known = revisions.group_by("session").agg(pl.col("knowledge_time").min())
-        adjusted = adjust_forward(bars, ports.calendar).update(first_known, on="session")
-        adjusted = check(adjusted, SERIES)
         told[symbol] = adjusted["adjustment"][-1]
         if told[symbol] == MIXED:
             continue
@@ -103,20 +99,30 @@ def build(
             features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
         else:
             features = _complete(whole.filter(pl.col("symbol") == symbol), view, told[symbol])
-        parts.append(labels.join(features, on=KEYS, how="inner", maintain_order="left"))
-    if not parts:
-        raise InsufficientHistory("training", 0, view.warm_up + 1)
-    rows = (
-        pl.concat(parts)
-        .filter(pl.col("log_return").is_not_null() & (pl.col("label_known_at") <= now))
-        .sort("decision_at", "symbol")
-    )
+        parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))
+    rows = _known(parts, now)
     if rows.height == 0:
-        raise InsufficientHistory(
-            "training", max(s.height for s in series.values()), view.warm_up + 2
-        )
-    found = _laid_out(rows, view, horizon, series, told)
-    return replace(found, universe=universe if view.across else None)
+        longest = max((one.height for one in series.values()), default=0)
+        raise InsufficientHistory("training", longest, view.warm_up + 2)
+    return _laid_out(rows, read, horizon, series, told)
+
+
+def _known(parts: Sequence[pl.DataFrame], now: datetime) -> pl.DataFrame:
+    """Return the rows whose label is known by now, by decision and symbol; none of no parts."""
+    if not parts:
+        return pl.DataFrame()
+    known = pl.col("log_return").is_not_null() & (pl.col("label_known_at") <= now)
+    return pl.concat(parts).filter(known).sort("decision_at", "symbol")
+
+
+def _series(revisions: pl.DataFrame, ports: Ports) -> pl.DataFrame | None:
+    """Return one symbol's series with the times at which each bar was first known, or None."""
+    bars = as_of(revisions, ports.clock.now(), BAR_KEYS)
+    if bars.height == 0:
+        return None
+    first_known = revisions.group_by("session").agg(pl.col("knowledge_time").min())
+    adjusted = adjust_forward(bars, ports.calendar).update(first_known, on="session")
+    return check(adjusted, SERIES)
 
 
 def _complete(features: pl.DataFrame, view: FeatureView, how: str) -> pl.DataFrame:
@@ -139,13 +145,14 @@ def _decided(
 
 def _laid_out(
     rows: pl.DataFrame,
-    view: FeatureView,
+    read: Kept,
     horizon: int,
     series: dict[str, pl.DataFrame],
     told: dict[str, str],
 ) -> Dataset:
+    view = read.view
     X = np.ascontiguousarray(rows.select(view.model_columns).to_numpy(), dtype=np.float32)
     moves = pl.lit(1.0) if view.scale is None else pl.col(view.scale)
     scale = moves.clip(lower_bound=MIN_SCALE) * float(np.sqrt(horizon))
     kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")
-    return Dataset(view, kept, X, series, refused_in(view, told))
+    return Dataset(view, kept, X, series, refused_in(view, told), read.universe)
