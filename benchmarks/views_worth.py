@@ -39,6 +39,9 @@ from bellwether.settings import Settings
 
 BASE = "technical"
 KEYS = ["symbol", "session"]
+MODELS = ("lightgbm", "linear")
+OTHERS = tuple(name for name in views() if name != BASE)
+QUESTIONS = len(OTHERS) * len(MODELS)
 
 
 def filled(args: argparse.Namespace, home: Path) -> Ports:
@@ -88,14 +91,12 @@ def scored(data: Dataset, model: str, how: Walk) -> tuple[Any, Forecasts]:
     return np.concatenate(rows), Forecasts(np.concatenate(returns), np.concatenate(ups))
 
 
-def judged(
-    y: Any, dates: Any, without: Forecasts, with_: Forecasts, lags: int, questions: int
-) -> dict[str, Any]:
+def judged(y: Any, dates: Any, without: Forecasts, with_: Forecasts, lags: int) -> dict[str, Any]:
     """Compare two forecasts of the same rows; positive is better with the view."""
     base = (y - without.log_return) ** 2
     gain = (base - (y - with_.log_return) ** 2) / base.mean()
     hits = paired_accuracy(dates, y, with_.direction(), without.direction(), lags=lags)
-    strict = clustered_mean(gain, dates, 1 - 0.05 / questions, lags)
+    strict = clustered_mean(gain, dates, 1 - 0.05 / QUESTIONS, lags)
     usual = clustered_mean(gain, dates, lags=lags)
     return {
         "n": usual.n,
@@ -130,7 +131,8 @@ def arguments() -> argparse.Namespace:
     told.add_argument("--adjusted", default="none")
     told.add_argument("--seed", type=int, default=0)
     told.add_argument("--horizon", type=int, default=1)
-    told.add_argument("--models", default="lightgbm,linear")
+    told.add_argument("--models", default=",".join(MODELS))
+    told.add_argument("--views", default=",".join(OTHERS), help="score these alone")
     told.add_argument("--test-sessions", type=int, default=504)
     return told.parse_args()
 
@@ -138,17 +140,17 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Ask about every view at one horizon, with every model that is named."""
     args = arguments()
-    others, models = [n for n in views() if n != BASE], args.models.split(",")
+    others, models = args.views.split(","), args.models.split(",")
     with tempfile.TemporaryDirectory() as home:
         ports = filled(args, Path(home))
         watermark = ports.lake.watermark()
         assert isinstance(watermark, datetime)
         symbols = ports.lake.symbols()
-        asked = {BASE: view(BASE)} | {n: view(f"{BASE}+{n}") for n in others}
+        asked = {BASE: view(BASE)} | {n: view(f"{BASE}+{n}") for n in OTHERS}
         found = {n: build(symbols, v, args.horizon, watermark, ports) for n, v in asked.items()}
     data = on_the_same_rows(found)
     how = Walk(args.horizon, test_dates=args.test_sessions)
-    lags, questions = args.horizon - 1, len(others) * len(models)
+    lags = args.horizon - 1
     print(
         json.dumps(
             {
@@ -166,7 +168,7 @@ def main() -> None:
         y = rows["log_return"].to_numpy()
         for name in others:
             _, with_ = scored(data[name], model, how)
-            row = judged(y, dates, without, with_, lags, questions)
+            row = judged(y, dates, without, with_, lags)
             print(json.dumps({"view": name, "model": model, **row}), flush=True)
     for name in others:
         print(json.dumps({"view": name, "passes_in_folds": passing(data[name], data[BASE], how)}))

@@ -3,12 +3,12 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import numpy as np
-import polars as pl
 import pytest
 from tests.served import served
 from typer.testing import CliRunner
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bellwether.bootstrap import bootstrap
 from bellwether.cli.main import app
 from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName
-from bellwether.core.ports import Ports, ReleaseRow, RunRow, SourceQuery
+from bellwether.core.ports import AuditRow, Ports, ReleaseRow, RunRow, SourceQuery
 from bellwether.core.types import Prediction, PredictionRequest
 from bellwether.features.views import Kept, view
 from bellwether.inference.service import PredictionService
@@ -58,10 +58,28 @@ def trained(home: Path) -> Iterator[Ports]:
     )
     query = SourceQuery(path=str(spells), label="three")
     ingest.run(ingest.IngestConfig("universe", query), ports)
+    watermark, now = ports.lake.watermark(), datetime.now(UTC)
+    for name, horizon in (
+        (view("technical").version, 1),
+        (BOTH.version, 2),
+        (f"{ACROSS.version}+three", 3),
+    ):
+        audited = AuditRow(name, f"{name} h={horizon}", now, watermark, "green", "{}")
+        ports.ledger.record_audit(audited)  # audits are tested elsewhere
     train.run(asked(1, "technical"), ports)
     train.run(asked(2, "returns+technical"), ports)
     train.run(asked(3, "ranges+section", "three"), ports)
     yield ports
+    wired.close()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
+    """Two symbols, for what is trained by the way."""
+    wired = bootstrap(Settings(home=tmp_path_factory.mktemp("pair")))
+    query = SourceQuery(symbols=("IBM", "MSFT"))
+    ingest.run(ingest.IngestConfig("sample", query), wired.ports)
+    yield wired.ports
     wired.close()
 
 
@@ -134,9 +152,10 @@ def test_one_that_left_the_universe_is_told_to_be_outside(trained: Ports) -> Non
 
 def test_training_across_symbols_reads_what_serving_stores(trained: Ports) -> None:
     materialize.run(trained)
-    watermark = trained.lake.watermark()
-    assert watermark is not None
     read = Kept(ACROSS, "three")
+    built = trained.ledger.newest_materialisation(read.name)
+    assert built is not None
+    watermark = built.watermark  # of the universe, which was told after the bars
 
     data = build(["IBM"], ACROSS, 1, watermark, trained, universe="three")
 
@@ -154,18 +173,16 @@ def test_training_across_symbols_reads_what_serving_stores(trained: Ports) -> No
         build(["IBM"], ACROSS, 1, watermark, trained, universe="nobody")
 
 
-def test_a_view_without_a_volatility_has_intervals_of_one_width(tmp_path: Path) -> None:
-    wired = bootstrap(Settings(home=tmp_path))
-    query = SourceQuery(symbols=("IBM", "MSFT"))
-    ingest.run(ingest.IngestConfig("sample", query), wired.ports)
+def test_a_view_without_a_volatility_has_intervals_of_one_width(pair: Ports) -> None:
+    """Nor has it a return of 20 sessions, which the baseline reads all the same."""
+    report = train.run(asked(1, "calendar"), pair)
+    found = told(PredictionService(pair), "IBM", 1)
 
-    report = train.run(asked(1, "calendar"), wired.ports)
-    found = told(PredictionService(wired.ports), "IBM", 1)
-
-    assert report.outcome["releases"]
+    assert report.outcome["table"]["momentum"]["coverage_of_calls"] > 0.9
     assert found.interval is not None
     assert tuple(found.features) == view("calendar").model_columns
-    wired.close()
+    with pytest.raises(InvalidRequest, match="momentum reads return_20"):
+        train.run(replace(asked(1, "calendar"), model="momentum"), pair)
 
 
 def test_a_release_of_another_view_is_passed_over_with_the_reason(trained: Ports) -> None:
@@ -256,20 +273,13 @@ def test_the_newest_features_of_any_view(trained: Ports) -> None:
         materialize.newest("AAPL", trained, "section", "nobody")
 
 
-def test_generated_features_are_made_of_the_view_that_is_read(tmp_path: Path) -> None:
-    wired = bootstrap(Settings(home=tmp_path))
-    query = SourceQuery(symbols=("IBM", "MSFT"))
-    ingest.run(ingest.IngestConfig("sample", query), wired.ports)
-    config = train.TrainConfig(
-        model="linear", against=(), each=False, test_sessions=2000, view="section", generate=40
-    )
+def test_generated_features_are_made_of_the_view_that_is_read(pair: Ports) -> None:
+    config = replace(asked(5, "section"), generate=40)
 
-    report = train.run(config, wired.ports)
+    report = train.run(config, pair)
 
     made = report.outcome["generated"]
     assert made["candidates"] == 40
-    (release,) = wired.ports.ledger.releases()
-    manifest = wired.ports.releases.load(release.release_id).manifest
+    manifest = pair.releases.load(next(iter(report.outcome["releases"].values()))).manifest
     assert (manifest["view"], manifest["section"]) == (view("section").version, None)
-    assert pl.Series([n for names in made["chosen"] for n in names]).str.contains("__").all()
-    wired.close()
+    assert all("__" in name for names in made["chosen"] for name in names)

@@ -14,7 +14,7 @@ from bellwether.features.sketch import sketched
 from bellwether.features.views import Kept
 from bellwether.features.views import view as named
 from bellwether.pipelines.pack import arrays
-from bellwether.pipelines.sections import known_states, section_of
+from bellwether.pipelines.sections import known_states, newest_state, section_of
 
 SECTOR_COLUMNS = ("symbol", "sector", "known_from")
 
@@ -70,11 +70,13 @@ def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildR
         raise InvalidRequest(
             "universe, sectors", f"the view {view.name} does not look across symbols"
         )
-    watermark = ports.lake.watermark()
-    if watermark is None:
+    read = Kept(view, config.universe)
+    states = newest_state([read], ports)
+    if states is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    (watermark,) = states
     symbols = ports.lake.symbols()
-    name = Kept(view, config.universe).name
+    name = read.name
     known = ports.ledger.newest_materialisation(name)
     if known is not None and known.watermark >= watermark and not config.sectors:
         return BuildReport(name, watermark, len(symbols), 0, len(view.features))

@@ -14,11 +14,12 @@ from bellwether.core.ports import Ports
 from bellwether.core.schemas import LABELS, SERIES, check
 from bellwether.core.types import MIXED
 from bellwether.features.adjust import adjust_forward
-from bellwether.features.catalog import FeatureView
+from bellwether.features.catalog import FeatureView, technical
 from bellwether.features.history import BAR_KEYS, as_known
 from bellwether.features.labels import open_to_open
 from bellwether.features.needs import Refusal
 from bellwether.features.views import Kept
+from bellwether.models.factory import READ_BY_BASELINES
 from bellwether.pipelines.basis import refused_in
 from bellwether.pipelines.sections import across
 
@@ -36,6 +37,7 @@ class Dataset:
     rows whose label is not known yet are left out, and so are symbols whose bars are of more than
     one adjustment. `refused` says what adjusted bars could not tell: NaN in `X`. `universe` is
     what features across symbols look across; None for all of the lake, and for other views.
+    `aside` is the float32 matrix of `READ_BY_BASELINES` where the view has none of them.
     """
 
     view: FeatureView
@@ -44,6 +46,7 @@ class Dataset:
     series: dict[str, pl.DataFrame]
     refused: tuple[Refusal, ...] = ()
     universe: str | None = None
+    aside: npt.NDArray[np.float32] | None = None
 
     @property
     def y(self) -> npt.NDArray[np.float64]:
@@ -54,7 +57,8 @@ class Dataset:
         """Return the rows of one symbol."""
         mine = (self.rows["symbol"] == symbol).to_numpy()
         rows, series = self.rows.filter(mine), {symbol: self.series[symbol]}
-        return replace(self, rows=rows, X=self.X[mine], series=series, refused=())
+        aside = None if self.aside is None else self.aside[mine]
+        return replace(self, rows=rows, X=self.X[mine], series=series, refused=(), aside=aside)
 
 
 def build(
@@ -80,7 +84,8 @@ def build(
         If no symbol has a complete feature vector with a known label.
     """
     now, read = ports.clock.now(), Kept(view, universe if view.across else None)
-    whole = across(read, watermark, ports) if view.across else None
+    wide = _with_baselines(view)
+    whole = across(replace(read, view=wide), watermark, ports) if view.across else None
     parts: list[pl.DataFrame] = []
     series: dict[str, pl.DataFrame] = {}
     told: dict[str, str] = {}
@@ -96,7 +101,7 @@ def build(
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
         labels = _decided(labels, adjusted, members)
         if whole is None:
-            features = as_known(view, revisions, ports.calendar, now).slice(view.warm_up)
+            features = as_known(wide, revisions, ports.calendar, now).slice(view.warm_up)
         else:
             features = _complete(whole.filter(pl.col("symbol") == symbol), view, told[symbol])
         parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))
@@ -113,6 +118,13 @@ def _known(parts: Sequence[pl.DataFrame], now: datetime) -> pl.DataFrame:
         return pl.DataFrame()
     known = pl.col("log_return").is_not_null() & (pl.col("label_known_at") <= now)
     return pl.concat(parts).filter(known).sort("decision_at", "symbol")
+
+
+def _with_baselines(view: FeatureView) -> FeatureView:
+    """Return the view with what baselines read beside it, so that all are judged on the same rows."""
+    absent = [n for n in READ_BY_BASELINES if n not in view.columns]
+    beside = tuple(f for f in technical().features if f.name in absent)
+    return replace(view, features=(*view.features, *beside)) if beside else view
 
 
 def _series(revisions: pl.DataFrame, ports: Ports) -> pl.DataFrame | None:
@@ -155,4 +167,6 @@ def _laid_out(
     moves = pl.lit(1.0) if view.scale is None else pl.col(view.scale)
     scale = moves.clip(lower_bound=MIN_SCALE) * float(np.sqrt(horizon))
     kept = rows.with_columns(scale=scale).select(*LABELS.columns, "scale")
-    return Dataset(view, kept, X, series, refused_in(view, told), read.universe)
+    beside = [n for n in READ_BY_BASELINES if n not in view.columns]
+    aside = rows.select(beside).to_numpy().astype(np.float32) if beside else None
+    return Dataset(view, kept, X, series, refused_in(view, told), read.universe, aside)

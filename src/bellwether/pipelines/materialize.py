@@ -19,7 +19,14 @@ from bellwether.features.views import DEFAULT, Kept
 from bellwether.features.views import view as named
 from bellwether.pipelines.basis import refused_in, refused_vectors
 from bellwether.pipelines.build import keep
-from bellwether.pipelines.sections import States, known_states, of_symbol, own, section_of
+from bellwether.pipelines.sections import (
+    States,
+    known_states,
+    newest_state,
+    of_symbol,
+    own,
+    section_of,
+)
 from bellwether.pipelines.views_read import views_read
 from bellwether.telemetry import MATERIALISE_SECONDS, MATERIALISED_ROWS
 
@@ -64,20 +71,23 @@ def run(ports: Ports, progress: Progress = quiet) -> MaterialiseReport:
     MissingRecord
         If the lake holds no bars.
     """
-    watermark = ports.lake.watermark()
-    if watermark is None:
+    wanted = views_read(ports)
+    states = newest_state(wanted, ports)
+    if states is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
-    wanted, symbols = views_read(ports), ports.lake.symbols()
+    marks = dict(zip((k.name for k in wanted), states, strict=True))
+    symbols = ports.lake.symbols()
     newest = {k.name: ports.ledger.newest_materialisation(k.name) for k in wanted}
-    late = [k for k in wanted if (n := newest[k.name]) is None or n.watermark < watermark]
-    computed = dict.fromkeys((k.name for k in wanted), 0)
-    for kept, frame in _frames(late, symbols, watermark, ports, progress):
-        MATERIALISED_ROWS.inc(keep(kept.view, kept.name, frame, watermark, ports))
+    late = [k for k in wanted if (n := newest[k.name]) is None or n.watermark < marks[k.name]]
+    computed = dict.fromkeys(marks, 0)
+    for kept, frame in _frames(late, symbols, max(states), ports, progress):
+        mark, name = marks[kept.name], kept.name
+        MATERIALISED_ROWS.inc(keep(kept.view, name, frame, mark, ports))
         ports.ledger.record_materialisation(
-            MaterialisationRow(kept.name, watermark, ports.wall.now(), len(symbols), frame.height)
+            MaterialisationRow(name, mark, ports.wall.now(), len(symbols), frame.height)
         )
-        computed[kept.name] = frame.height
-    usual, *others = (_report(ports, k, watermark, symbols, computed[k.name]) for k in wanted)
+        computed[name] = frame.height
+    usual, *others = (_report(ports, k, marks[k.name], symbols, computed[k.name]) for k in wanted)
     return replace(usual, others=tuple(others))
 
 
@@ -147,14 +157,13 @@ def newest(
     InvalidRequest
         If a universe is given to a view that does not look across symbols.
     """
-    watermark = ports.lake.watermark()
-    known = ports.lake.symbols()
-    if watermark is None or symbol not in known:
-        raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
     view = named(name)
+    states, known = newest_state([Kept(view, universe)], ports), ports.lake.symbols()
+    if states is None or symbol not in known:
+        raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
     if universe is not None and not view.across:
         raise InvalidRequest("universe", f"the view {view.name} does not look across symbols")
-    row = of_symbol(symbol, Kept(view, universe), watermark, ports).row(-1, named=True)
+    row = of_symbol(symbol, Kept(view, universe), states[0], ports).row(-1, named=True)
     now = ports.clock.now()
     series = adjust_forward(as_of(ports.lake.bars([symbol]), now, BAR_KEYS), ports.calendar)
     scale = {

@@ -16,6 +16,23 @@ from bellwether.features.views import Kept
 States = dict[str, list[State]]
 
 
+def newest_state(several: Sequence[Kept], ports: Ports) -> list[datetime] | None:
+    """Return for each view the watermark of all that it reads; None while there are no bars.
+
+    That is the newest bar or action, or for a view that looks across a universe what was told of
+    that since. The universe is read first, so that no bar lies between the two.
+    """
+    told: dict[str, datetime] = {}
+    if any(k.universe is not None and k.view.across for k in several):
+        newest = ports.lake.universe().group_by("universe").agg(pl.col("ingested_at").max())
+        told = dict(newest.select("universe", "ingested_at").rows())
+    bars = ports.lake.watermark()
+    if bars is None:
+        return None
+    marks = (told.get(k.universe or "", bars) if k.view.across else bars for k in several)
+    return [max(bars, mark) for mark in marks]
+
+
 def known_states(
     symbols: Sequence[str], watermark: datetime, ports: Ports, progress: Progress = quiet
 ) -> States:

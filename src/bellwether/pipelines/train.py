@@ -16,13 +16,15 @@ from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownNa
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.evaluation.survivorship import of_members, spells_known
+from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
 from bellwether.features.views import DEFAULT, Kept, view
-from bellwether.models.factory import BASELINES, MODELS
+from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.pipelines import audit, coverage, generated, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
+from bellwether.pipelines.sections import newest_state
 from bellwether.pipelines.walk import Walk, walk
 from bellwether.quality.treatments import QUALITY_BAR
 from bellwether.telemetry import (
@@ -154,15 +156,14 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
 def _question(
     config: TrainConfig, ports: Ports
 ) -> tuple[dict[str, Any], datetime, tuple[str, ...]]:
-    watermark = ports.lake.watermark()
-    if watermark is None:
-        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
-    chosen = view(config.view)
-    if config.generate is not None:
-        candidates(chosen.features, config.generate)  # refuses a number out of range
+    chosen = _view(config)
+    states = newest_state([Kept(chosen, config.universe)], ports)
+    if states is None:
+        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    (watermark,) = states
     known = ports.lake.symbols()
     for symbol in config.symbols or ():
         if symbol not in known:
@@ -184,6 +185,16 @@ def _question(
         told = ports.lake.universe(config.universe)["ingested_at"].max()
         question["universe_watermark"] = str(told)
     return question, watermark, symbols
+
+
+def _view(config: TrainConfig) -> FeatureView:
+    """Return the view that is read; refuse one that the model cannot read, or bad candidates."""
+    chosen = view(config.view)
+    if config.model in BASELINES:
+        make(config.model, chosen.model_columns, seed=config.seed)
+    if config.generate is not None:
+        candidates(chosen.features, config.generate)
+    return chosen
 
 
 def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:
