@@ -24,23 +24,15 @@ from bellwether.core.types import (
 from bellwether.inference import feature_store, views
 from bellwether.inference.backtests import Backtests
 from bellwether.inference.catalogue import Catalogue, read
-from bellwether.inference.forecast import (
-    LEVEL,
-    OUTSIDE,
-    REFUSED,
-    Numbers,
-    adjusted,
-    explanation,
-    forecast,
-)
+from bellwether.inference.forecast import Numbers, adjusted, explanation, forecast
 from bellwether.inference.gauges import RecordGauges
 from bellwether.inference.health import Health
 from bellwether.inference.reads import Reads
+from bellwether.inference.reasons import count
 from bellwether.inference.release import Served
 from bellwether.inference.vectors import Vectors
 from bellwether.telemetry import (
     CATALOGUE_FAULTS,
-    DEGRADED_ANSWERS,
     DURABLE_WAIT_SECONDS,
     FEATURE_AGE_SESSIONS,
     LOADED_RELEASES,
@@ -54,19 +46,6 @@ from bellwether.telemetry import (
 _MODEL = STAGE_SECONDS.labels("model")
 _EXPLANATION = STAGE_SECONDS.labels("explanation")
 _SENTIMENT = STAGE_SECONDS.labels("sentiment")
-KINDS = (
-    *("sample_data_ends", "clock_stands_at", "made_late"),
-    "online_store_away",
-    "features_computed_on_request",
-    "features_expired",
-    "features_stale",
-    "history_too_short",
-    "no_interval",
-    "quality_gate_ignored",
-    REFUSED,
-    LEVEL,
-    OUTSIDE,
-)
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
 
@@ -143,7 +122,7 @@ class PredictionService:
         FEATURE_AGE_SESSIONS.observe(age)
         degraded = (*self._ports.clock.standing, *missing, *self._reasons(served, vector, age))
         for reason in degraded:
-            _count(reason)
+            count(reason)
         prediction = self._prediction(request, served, vector, numbers, age, degraded)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)
@@ -306,12 +285,6 @@ class PredictionService:
             sentiment_score=p.sentiment.score,
             degraded=json.dumps(p.degraded),
         )
-
-
-def _count(reason: str) -> None:
-    """Count a reason by its kind: what follows the kind are dates and numbers."""
-    kind = next((k for k in KINDS if reason.startswith(k)), "other")
-    DEGRADED_ANSWERS.labels(kind).inc()
 
 
 def _interval(served: Served, numbers: Numbers) -> Interval | None:
