@@ -1,6 +1,6 @@
 """Several views as one: names, versions, bits; and bars that became known late."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -9,13 +9,16 @@ import pytest
 from bellwether.core.calendar import session_calendar
 from bellwether.core.errors import InvalidRequest, UnknownName
 from bellwether.core.schemas import UTC_TIME
+from bellwether.core.types import FeatureVector
 from bellwether.features.adjust import adjust_forward, bars_in_order
 from bellwether.features.catalog import FeatureView
 from bellwether.features.history import as_known, feature_frame
 from bellwether.features.stream import StreamEngine
 from bellwether.features.views import Kept, kept, view, views
+from bellwether.inference.forecast import adjusted
 
 CALENDAR = session_calendar()
+KNOWN = datetime(2020, 1, 2, 21, tzinfo=UTC)
 
 
 def bars(n: int = 400) -> pl.DataFrame:
@@ -126,6 +129,16 @@ def test_holes_of_a_vector_tell_warm_up_adjustment_and_section_apart() -> None:
     refused = [both.columns[i] for i in both.refused["total"]]
     assert both.adjustment_of(without(*refused)) == "total"
     assert not both.outside(without(*refused), "total")
+
+
+def test_how_bars_arrived_is_told_even_where_a_vector_does_not_show_it() -> None:
+    returns = view("returns")
+    values = np.ones(len(returns.columns)).tobytes()
+    vector = FeatureVector("ABC", date(2020, 1, 2), returns.version, KNOWN, values, 10.0)
+
+    assert adjusted(vector, returns) == ()
+    assert adjusted(vector, returns, "total") == ("price_level_is_adjusted",)
+    assert adjusted(vector, returns, "none") == ()
 
 
 def test_a_bar_that_became_known_late_is_not_read_before() -> None:
