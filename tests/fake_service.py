@@ -88,7 +88,10 @@ class FakeService:
         self._known(symbol)
         return {"symbol": symbol, "status": "fresh", "versions": []}
 
-    async def feature_store_features(self, symbol: str) -> dict[str, object]:
+    async def feature_store_features(
+        self, symbol: str, view: str | None = None
+    ) -> dict[str, object]:
+        del view
         self._known(symbol)
         if self.error is not None:
             raise self.error

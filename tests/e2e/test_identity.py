@@ -10,12 +10,13 @@ import pytest
 
 from bellwether.bootstrap import Wired, bootstrap
 from bellwether.core.asof import as_of
-from bellwether.core.ports import LakeBatch, SourceQuery
+from bellwether.core.ports import LakeBatch, Ports, SourceQuery
 from bellwether.core.types import PredictionRequest
 from bellwether.features.adjust import bars_in_order
-from bellwether.features.catalog import technical
+from bellwether.features.catalog import FeatureView, technical
 from bellwether.features.history import BAR_KEYS
 from bellwether.features.stream import StreamEngine
+from bellwether.features.views import view
 from bellwether.inference.release import serve
 from bellwether.inference.service import PredictionService
 from bellwether.pipelines import ingest, materialize, replay, train
@@ -37,7 +38,25 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> Wired:
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_every_door_passes_the_same_bytes(wired: Wired, symbol: str) -> None:
-    ports, view = wired.ports, technical()
+    walk(wired.ports, technical(), symbol, 1)
+
+
+def test_every_door_passes_the_same_bytes_of_views_together(tmp_path: Path) -> None:
+    built, symbol = bootstrap(Settings(home=tmp_path)), "IBM"
+    query = SourceQuery(symbols=(symbol,))
+    ingest.run(ingest.IngestConfig("sample", query), built.ports)
+    asked = train.TrainConfig(
+        model="linear", against=(), each=False, test_sessions=2000, horizon_sessions=5,
+        view="regime+technical+calendar",
+    )  # fmt: skip
+    train.run(asked, built.ports)
+    materialize.run(built.ports)
+
+    walk(built.ports, view("technical+calendar+regime"), symbol, 5)
+    built.close()
+
+
+def walk(ports: Ports, view: FeatureView, symbol: str, horizon: int) -> None:
     watermark = ports.lake.watermark()
     assert watermark is not None
     history = materialize.features_of(symbol, view, watermark, ports)
@@ -56,7 +75,7 @@ def test_every_door_passes_the_same_bytes(wired: Wired, symbol: str) -> None:
     assert vectors[-1].tobytes() == online.values
 
     service = PredictionService(ports)
-    prediction = asyncio.run(service.answer(PredictionRequest(symbol)))
+    prediction = asyncio.run(service.answer(PredictionRequest(symbol, horizon)))
     logged = ports.log.get(prediction.prediction_id)
     assert logged is not None
     assert vectors[-1].tobytes() == logged.features

@@ -18,6 +18,7 @@ from bellwether.cli.main import app
 from bellwether.core.errors import InvalidRequest, UnknownName
 from bellwether.core.ports import LakeBatch, Ports, RunRow, SourceQuery
 from bellwether.core.types import PredictionRequest
+from bellwether.features.catalog import technical
 from bellwether.inference.service import PredictionService
 from bellwether.pipelines import ingest, materialize, replay, train
 from bellwether.pipelines.asked import request_of
@@ -86,7 +87,7 @@ def test_a_prediction_leads_to_its_release_run_view_and_ingestion(ports: Ports, 
     assert [r.release_id for r in found.releases] == [made.release]
     assert found.releases[0].verified
     assert [r.run_id for r in found.runs] == [made.run]
-    assert found.views == (materialize.technical().version,)
+    assert found.views == (technical().version,)
     assert [s.symbol for s in own.symbols] == ["IBM"]
     assert [s.symbol for s in training.symbols] == ["IBM", "MSFT"]
     assert own.watermark == training.watermark == source.mark

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 from bellwether.bootstrap import Wired, bootstrap
 from bellwether.cli.main import app
-from bellwether.core.ports import LakeBatch, SourceQuery
+from bellwether.core.ports import LakeBatch, ReleaseRow, RunRow, SourceQuery
 from bellwether.core.types import FeatureVector
-from bellwether.features.catalog import technical
+from bellwether.features.catalog import FeatureView, technical
 from bellwether.features.history import as_known, newest_vector
+from bellwether.features.views import view
 from bellwether.pipelines import ingest
 from bellwether.pipelines.live import LiveConsumer
 from bellwether.settings import Settings
@@ -58,21 +59,21 @@ class Live:
     def consumer(self, name: str = "one") -> "Consumer":
         return Consumer(self, name)
 
-    def batch(self, symbol: str) -> FeatureVector:
+    def batch(self, symbol: str, read: FeatureView = VIEW) -> FeatureVector:
         bars = self.ports.lake.bars([symbol])
-        frame = as_known(VIEW, bars, self.ports.calendar, self.ports.clock.now())
+        frame = as_known(read, bars, self.ports.calendar, self.ports.clock.now())
         mark = self.ports.lake.watermark()
         assert mark is not None
-        return newest_vector(VIEW, frame, mark)
+        return newest_vector(read, frame, mark)
 
-    def online(self, symbol: str) -> FeatureVector:
-        vector = self.ports.online.held(symbol, VIEW.version)
+    def online(self, symbol: str, read: FeatureView = VIEW) -> FeatureVector:
+        vector = self.ports.online.held(symbol, read.version)
         assert vector is not None
         return vector
 
-    def check(self, *symbols: str) -> None:
+    def check(self, *symbols: str, read: FeatureView = VIEW) -> None:
         for symbol in symbols or SYMBOLS:
-            online, batch = self.online(symbol), self.batch(symbol)
+            online, batch = self.online(symbol, read), self.batch(symbol, read)
             assert (online.session, online.last_close) == (batch.session, batch.last_close)
             assert online.values == batch.values, symbol
 
@@ -124,6 +125,35 @@ def test_new_bars_are_pushed_and_equal_the_batch(live: Live) -> None:
     live.check()
     assert pushed() - before == 5 * len(SYMBOLS)
     assert {row.source for row in live.ports.ledger.ingestions()} == {"sample", "live"}
+
+
+def released(live: Live, name: str, *symbols: str) -> None:
+    """Record a release of a view, as training does."""
+    now, read = live.ports.wall.now(), view(name)
+    run = RunRow(name, name, now, now, now, json.dumps({"view": read.version}), "{}", mirrored=True)
+    row = ReleaseRow(name, name, now, "linear", "panel", len(name), symbols)
+    live.ports.ledger.record_run(run, [row])
+
+
+def test_one_push_feeds_every_view_that_a_release_reads(live: Live) -> None:
+    released(live, "technical+ranges", *SYMBOLS)
+    released(live, "section+regime", *SYMBOLS)  # across symbols: with the next materialisation
+    consumer = live.consumer()
+    consumer.drain()
+    before = pushed()
+    live.send(*live.rows(live.days[0]))
+    consumer.drain()
+    live.check(read=view("technical+ranges"))
+    live.check()
+    released(live, "calendar", "IBM")  # while the consumer runs
+    live.send(*live.rows(live.days[1]))
+    consumer.drain()
+    for read in (VIEW, view("technical+ranges"), view("calendar")):
+        live.check(read=read)
+
+    assert pushed() - before == 2 * len(SYMBOLS)
+    names = {e.vector.view for e in live.ports.online.entries("IBM")}
+    assert names == {VIEW.version, view("technical+ranges").version, view("calendar").version}
 
 
 def test_a_bar_sent_again_changes_nothing(live: Live) -> None:

@@ -40,6 +40,13 @@ Days = Annotated[
     int, Query(ge=1, le=MAX_DAYS, description="How many sessions, back from the last.")
 ]
 Symbol = Annotated[str, Path(description="The symbol, in either case.", examples=["AAPL"])]
+View = Annotated[
+    str | None,
+    Query(
+        description="A view that a release here reads; by default that of the symbol's release.",
+        examples=["technical"],
+    ),
+]
 PredictionId = Annotated[str, Path(description="The `prediction_id` of an answer.")]
 
 
@@ -75,8 +82,10 @@ class Service(Predictor, Protocol):
         """Return the versions kept of one symbol's vector."""
         ...
 
-    async def feature_store_features(self, symbol: str) -> dict[str, object]:
-        """Return the features that a prediction would read now."""
+    async def feature_store_features(
+        self, symbol: str, view: str | None = None
+    ) -> dict[str, object]:
+        """Return the features that a prediction would read now, or those of another view."""
         ...
 
 
@@ -155,9 +164,9 @@ def _add_feature_store(rest: FastAPI, service: Service) -> None:
     @rest.get(
         "/feature-store/features/{symbol}", tags=["Features"], responses=openapi.FEATURES_RESPONSES
     )
-    async def features(symbol: Symbol) -> Response:
+    async def features(symbol: Symbol, view: View = None) -> Response:
         """Return the features that a prediction of the symbol would read now."""
-        return _json(await service.feature_store_features(checked_symbol(symbol)))
+        return _json(await service.feature_store_features(checked_symbol(symbol), view))
 
 
 def _add_machine_routes(rest: FastAPI, service: Service) -> None:

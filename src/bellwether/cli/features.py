@@ -18,7 +18,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @features.command("list")
 def features_list(
-    name: Annotated[str | None, typer.Option("--view", help="One view; all without it.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--view", help="One view, or several: technical+returns; all without it."),
+    ] = None,
     markdown: Annotated[bool, typer.Option(help="Print the tables of docs/features.md.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -77,15 +80,24 @@ def _importance(name: str, wired: "Wired") -> dict[str, Any] | None:
 
 
 @features.command("show")
-def features_show(symbol: str, as_json: Json = False) -> None:
+def features_show(
+    symbol: str,
+    name: Annotated[
+        str, typer.Option("--view", help="A view, or several: technical+returns.")
+    ] = "technical",
+    universe: Annotated[
+        str | None, typer.Option(help="Look across the members of this universe alone.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Print a symbol's newest features; levels are on today's raw scale.
 
-    Example: bellwether features show AAPL
+    Example: bellwether features show AAPL --view technical+section
     """
     with edge(as_json=as_json), ports() as wired:
         from bellwether.pipelines import materialize
 
-        row = materialize.newest(symbol.upper(), wired.ports)
+        row = materialize.newest(symbol.upper(), wired.ports, name, universe)
         if as_json:
             tell(row)
             return
@@ -95,7 +107,7 @@ def features_show(symbol: str, as_json: Json = False) -> None:
 
 @features.command("materialize")
 def features_materialize(as_json: Json = False) -> None:
-    """Compute what is new in the lake and keep it for serving.
+    """Compute what is new in the lake, of every view that a release reads, and keep it for serving.
 
     Example: bellwether features materialize
     """
@@ -112,7 +124,9 @@ def features_materialize(as_json: Json = False) -> None:
 
 @features.command("build")
 def features_build(
-    name: Annotated[str, typer.Argument(help="A view, such as returns.")],
+    name: Annotated[
+        str, typer.Argument(help="A view, such as returns, or several: technical+returns.")
+    ],
     universe: Annotated[
         str | None, typer.Option(help="Look across the members of this universe alone.")
     ] = None,

@@ -2,11 +2,14 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+
+if TYPE_CHECKING:
+    from bellwether.pipelines.train import TrainReport
 
 app = typer.Typer()
 
@@ -33,6 +36,9 @@ Generate = Annotated[
     int | None,
     typer.Option(help="Try so many generated features, chosen inside folds, beside the model."),
 ]
+View = Annotated[
+    str, typer.Option(help="Features that are read: a view, or several as technical+returns.")
+]
 Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
@@ -52,6 +58,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     ignore_quality: Ignore = False,
     winsorise: Winsorise = None,
     generate: Generate = None,
+    view: View = "technical",
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
@@ -64,7 +71,6 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
         from bellwether.pipelines import train as use
 
         chosen = settings()
-
         config = use.TrainConfig(
             symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
             model=model,
@@ -78,14 +84,18 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             winsorise=winsorise,
             universe=universe,
             generate=generate,
+            view=view,
         )
-        report = use.run(config, wired.ports, progress)
-        if as_json:
-            tell(asdict(report))
-            return
-        for line in report.lines():
-            say(line)
-        print_table(report.outcome["table"])
+        _told(use.run(config, wired.ports, progress), as_json=as_json)
+
+
+def _told(report: "TrainReport", *, as_json: bool) -> None:
+    if as_json:
+        tell(asdict(report))
+        return
+    for line in report.lines():
+        say(line)
+    print_table(report.outcome["table"])
 
 
 def _named(against: str) -> tuple[str, ...]:

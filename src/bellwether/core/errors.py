@@ -155,7 +155,7 @@ class LeakFound(DataError):
         more = f" ({alarms - 1} more)" if alarms > 1 else ""
         super().__init__(
             f"{subject} has no green leak audit, so that no release is made: {first}{more} "
-            "See all with: bellwether features audit"
+            f"See all with: bellwether features audit --view {subject.partition('@')[0]}"
         )
 
 

@@ -6,7 +6,7 @@ from bellwether.features.feature import Feature, FeatureView
 from bellwether.features.inputs import OF_THE_DATE
 from bellwether.features.needs import LOST
 from bellwether.features.section import level
-from bellwether.features.views import views
+from bellwether.features.views import DEFAULT, views
 
 
 def described(feature: Feature, view: FeatureView) -> dict[str, Any]:
@@ -20,15 +20,21 @@ def described(feature: Feature, view: FeatureView) -> dict[str, Any]:
         "group": feature.group,
         "kind": feature.kind.value,
         "source": feature.source,
-        "here_because": f"users expect it ({feature.why})"
-        if feature.why == "expected"
-        else feature.why,
+        "here_because": _why(feature, view),
         "warm_up_sessions": feature.warm_up,
         "ttl_sessions": view.ttl_sessions,
         "scale_free": feature.scale_free,
         "lineage": lineage(feature),
         "not_given_by": [how for how, lost in LOST.items() if feature.needs & lost],
     }
+
+
+def _why(feature: Feature, view: FeatureView) -> str:
+    if feature.why != "expected":
+        return feature.why
+    if view.name == DEFAULT:
+        return "users expect it"
+    return "users expect it; out of sample its view did not help (docs/features.md)"
 
 
 def lineage(feature: Feature) -> str:

@@ -8,9 +8,10 @@ from importlib.metadata import version
 
 import numpy as np
 
-from bellwether.features.expr import Column, Expr, is_plain, lookback, ordered
+from bellwether.features.expr import Across, Column, Expr, is_plain, lookback, ordered
 from bellwether.features.needs import Need, read_by, refused
 from bellwether.features.program import Program, compiled
+from bellwether.features.section import ONE_FOR_ALL
 
 
 class Kind(StrEnum):
@@ -23,6 +24,12 @@ class Kind(StrEnum):
 
 LANGUAGE = 1
 """Raised when a function of the language that is not TA-Lib's gives other numbers than before."""
+
+SCALES = ("volatility_20", "parkinson_20")
+"""Features that say how far a price moves a session: the first that a view has scales its intervals."""
+
+IN_SECTION = frozenset({"rank", "z"})
+"""Figures that only the symbols in the section get."""
 
 LEVELS = {
     Kind.MODEL: frozenset[Need](),
@@ -60,6 +67,11 @@ class Feature:
     def reads(self) -> tuple[str, ...]:
         """Columns of the adjusted series, and of the date, that the formula reads."""
         return tuple(sorted({e.name for e in ordered((self.expression,)) if isinstance(e, Column)}))
+
+    @property
+    def looks(self) -> frozenset[str]:
+        """Which figures across the section it reads; none where the symbol's own bars suffice."""
+        return frozenset(e.function for e in ordered((self.expression,)) if isinstance(e, Across))
 
     @property
     def warm_up(self) -> int:
@@ -111,13 +123,51 @@ class FeatureView:
         return refused([f.needs for f in self.features])
 
     @cached_property
+    def across(self) -> bool:
+        """Whether it looks across symbols, so that one symbol's bars do not tell it."""
+        return any(f.looks for f in self.features)
+
+    @cached_property
+    def scale(self) -> str | None:
+        """The feature that scales intervals; None where no feature says how far prices move."""
+        return next((name for name in SCALES if name in self.columns), None)
+
+    @cached_property
+    def firm(self) -> tuple[int, ...]:
+        """Positions of the features that are NaN in the warm-up or refused, and nowhere else.
+
+        The others are NaN as well where a symbol is not in the section, or has no known sector.
+        """
+        free = frozenset(ONE_FOR_ALL)
+        return tuple(i for i, f in enumerate(self.features) if f.looks <= free)
+
+    @cached_property
+    def placed(self) -> tuple[int, ...]:
+        """Positions of the features that are NaN where a symbol is not in the section."""
+        return tuple(i for i, f in enumerate(self.features) if f.looks & IN_SECTION)
+
+    @cached_property
     def _blanks(self) -> dict[bytes, str]:
-        empty = {how: np.isin(range(len(self.features)), at) for how, at in self.refused.items()}
+        empty = {how: np.isin(self.firm, at) for how, at in self.refused.items()}
         return {empty[how].tobytes(): how for how in reversed(empty)}
 
+    @property
+    def tells_adjustment(self) -> bool:
+        """Whether the holes of a vector tell every adjustment from every other."""
+        return len(self._blanks) == len(self.refused)
+
     def adjustment_of(self, values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str | None:
-        """Tell from the holes of a vector how its bars were adjusted; None while it warms up."""
-        return self._blanks.get(np.isnan(values).tobytes())
+        """Tell from the holes of a vector how its bars were adjusted; None while it warms up.
+
+        Where a view refuses adjustments the same features, the least adjusted of them is told.
+        """
+        return self._blanks.get(np.isnan(values[list(self.firm)]).tobytes())
+
+    def outside(self, values: "np.ndarray[tuple[int], np.dtype[np.float64]]", how: str) -> bool:
+        """Say whether a vector lacks what only those in the section get; `how` is its adjustment."""
+        refused = set(self.refused[how])
+        placed = [i for i in self.placed if i not in refused]
+        return bool(np.isnan(values[placed]).any())
 
     @cached_property
     def version(self) -> str:

@@ -173,9 +173,10 @@ def states(
 ) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
     """Yield the series of one symbol as it was known between corrections (schema SERIES).
 
-    With each comes which of its rows were decided in that time. Without revisions it is one state.
+    With each comes which of its rows were decided in that time. Without revisions, and without bars
+    that became known after a later session's, it is one state.
     """
-    moments = revisions.filter((pl.col("revision") > 0) & (pl.col("knowledge_time") <= until))
+    moments = told_anew(revisions).filter(pl.col("knowledge_time") <= until)
     steps = sorted({*moments["knowledge_time"].to_list(), until})
     floor = datetime.min.replace(tzinfo=UTC)
     for step, upper in zip([floor, *steps[:-1]], steps, strict=True):
@@ -185,6 +186,18 @@ def states(
             continue
         series = adjust_forward(bars, calendar)
         yield series, (series["knowledge_time"] >= step) & (series["knowledge_time"] <= known_at)
+
+
+def told_anew(revisions: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of one symbol that changed what was known of the past when they became known.
+
+    Corrections, and bars that became known after one of a later session: a gap filled from behind.
+    """
+    since = pl.col("knowledge_time")
+    first = revisions.filter(pl.col("revision") == 0).sort("session")
+    later = first.filter(since > since.reverse().cum_min().reverse().shift(-1))
+    corrected = revisions.filter(pl.col("revision") > 0)
+    return pl.concat([corrected, later]) if later.height else corrected
 
 
 def _before(moment: datetime) -> datetime:

@@ -4,34 +4,59 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from bellwether.core.errors import (
     ArtifactError,
     BellwetherError,
+    InputError,
     MissingRecord,
     StorageError,
     UnknownName,
 )
 from bellwether.core.ports import Ports, ReleaseRow
-from bellwether.core.types import FeatureVector
-from bellwether.features.catalog import technical
+from bellwether.core.types import Adjustment, FeatureVector
+from bellwether.features.views import view
+from bellwether.inference.reads import Reads, reads, usual
 from bellwether.inference.release import Served, serve
+
+Vectors = Mapping[tuple[str, str], FeatureVector]
+"""By symbol and the name under which a view is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """What can be answered. `answering` maps (symbol, horizon) to a release id.
 
-    `vectors` are what the newest materialisation left, for when the online store has nothing or
-    is away; `given` says whether the online store has them. `faults` say what could not be read.
+    `watermarks` say up to when each view that is read was materialised. `vectors` are what that
+    left, for when the online store has nothing or is away; `given` says whether the online store
+    has them. `adjusted` names the symbols whose bars did not arrive as traded. `faults` say what
+    could not be read.
     """
 
     symbols: tuple[str, ...]
     releases: Mapping[str, Served]
     answering: Mapping[tuple[str, int], str]
-    watermark: datetime | None
-    vectors: Mapping[str, FeatureVector]
+    watermarks: Mapping[str, datetime]
+    vectors: Vectors
     given: bool
+    adjusted: Mapping[str, str]
     faults: tuple[str, ...]
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Up to when the view that is always materialised was."""
+        return self.watermarks.get(usual().name)
+
+    @property
+    def reads(self) -> tuple[Reads, ...]:
+        """The views that are read here: the one that always is, then those of releases."""
+        return tuple(r for name in _names(self.releases) if (r := reads(name)) is not None)
+
+    def reads_for(self, symbol: str) -> Reads:
+        """Return the view that the symbol's release with the nearest horizon reads."""
+        horizons = sorted(h for s, h in self.answering if s == symbol)
+        return self.release_for(symbol, horizons[0]).reads if horizons else usual()
 
     def release_for(self, symbol: str, horizon: int) -> Served:
         """Return the release that answers.
@@ -58,7 +83,7 @@ class Catalogue:
 def read(ports: Ports, before: Catalogue | None = None) -> Catalogue:
     """Load what is new since `before`: releases are warm before the snapshot is taken.
 
-    The newest release that covers a symbol at a horizon and reads the present feature view
+    The newest release that covers a symbol at a horizon and reads a view that is computed here
     answers for it. One that cannot be loaded is named in `faults`, and the next newest answers;
     so is a lake that is away, and what was known before stands.
 
@@ -67,26 +92,60 @@ def read(ports: Ports, before: Catalogue | None = None) -> Catalogue:
     StorageError
         If the database cannot say which releases and features there are.
     """
-    view = technical().version
     faults: list[str] = []
     answering, loaded = _releases(ports, dict(before.releases) if before else {}, faults)
-    built = ports.ledger.newest_materialisation(view)
-    watermark = built.watermark if built else None
-    vectors, given = (before.vectors, before.given) if before else ({}, True)
-    symbols = before.symbols if before else tuple(sorted({s for s, _ in answering}))
-    try:
-        symbols = tuple(ports.lake.symbols())
-        if watermark and (before is None or before.watermark != watermark):
-            found = ports.features.latest(view, watermark)
-            vectors, given = {v.symbol: v for v in found}, False
-    except StorageError as error:
-        faults.append(str(error))
-        watermark = before.watermark if before else None
-    if not given:
-        given = _give(ports, vectors, faults)
     used = set(answering.values())
     releases = {k: v for k, v in loaded.items() if k in used}
-    return Catalogue(symbols, releases, answering, watermark, vectors, given, tuple(faults))
+    rows = {name: ports.ledger.newest_materialisation(name) for name in _names(releases)}
+    built = {name: row.watermark for name, row in rows.items() if row is not None}
+    known = (before.watermarks, before.vectors, before.given) if before else ({}, {}, True)
+    symbols = before.symbols if before else tuple(sorted({s for s, _ in answering}))
+    watermarks, vectors, given = known
+    try:
+        symbols = tuple(ports.lake.symbols())
+        vectors, given = _vectors(built, known, ports)
+        watermarks = built
+    except StorageError as error:
+        faults.append(str(error))
+    if not given:
+        given = _give(ports, vectors, faults)
+    same = before is not None and before.vectors is vectors
+    adjusted = before.adjusted if same and before else _adjusted(vectors)
+    return Catalogue(
+        symbols, releases, answering, watermarks, vectors, given, adjusted, tuple(faults)
+    )
+
+
+def _names(releases: Mapping[str, Served]) -> list[str]:
+    """List what is read: the view that always is, then those of releases."""
+    return list(dict.fromkeys([usual().name, *sorted(r.kept for r in releases.values())]))
+
+
+def _vectors(
+    built: Mapping[str, datetime],
+    known: tuple[Mapping[str, datetime], Vectors, bool],
+    ports: Ports,
+) -> tuple[Vectors, bool]:
+    """Load the newest vectors of each view that was materialised anew."""
+    old, vectors, given = known
+    anew = [name for name, watermark in built.items() if old.get(name) != watermark]
+    if not anew and old.keys() <= built.keys():
+        return vectors, given
+    found = {k: v for k, v in vectors.items() if k[1] in built and k[1] not in anew}
+    for name in anew:
+        found |= {(v.symbol, name): v for v in ports.features.latest(name, built[name])}
+    return found, given and not anew
+
+
+def _adjusted(vectors: Vectors) -> dict[str, str]:
+    """Tell which bars did not arrive as traded from the view that tells all adjustments apart."""
+    plain, name = usual().view, usual().name
+    told = {
+        symbol: plain.adjustment_of(np.frombuffer(v.values, dtype="<f8"))
+        for (symbol, kept), v in vectors.items()
+        if kept == name
+    }
+    return {s: how for s, how in told.items() if how not in (None, Adjustment.NONE)}
 
 
 def newer(one: FeatureVector, other: FeatureVector) -> bool:
@@ -94,7 +153,7 @@ def newer(one: FeatureVector, other: FeatureVector) -> bool:
     return (one.session, one.watermark) > (other.session, other.watermark)
 
 
-def _give(ports: Ports, vectors: Mapping[str, FeatureVector], faults: list[str]) -> bool:
+def _give(ports: Ports, vectors: Vectors, faults: list[str]) -> bool:
     try:
         ports.online.put(list(vectors.values()))
     except StorageError as error:
@@ -106,7 +165,6 @@ def _give(ports: Ports, vectors: Mapping[str, FeatureVector], faults: list[str])
 def _releases(
     ports: Ports, loaded: dict[str, Served], faults: list[str]
 ) -> tuple[dict[tuple[str, int], str], dict[str, Served]]:
-    view = technical().version
     answering: dict[tuple[str, int], str] = {}
     for row in ports.ledger.releases():
         wanted = [(s, row.horizon_sessions) for s in row.symbols]
@@ -116,12 +174,20 @@ def _releases(
         served = loaded.get(row.release_id) or _load(row, ports, faults)
         if served is None:
             continue
-        if served.view != view:
-            faults.append(f"{row.release_id} reads {served.view}, this version computes {view}")
+        if reads(served.kept) is None:
+            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view)}")
             continue
         loaded[row.release_id] = served
         answering |= dict.fromkeys(wanted, row.release_id)
     return answering, loaded
+
+
+def _instead(version: str) -> str:
+    name = version.partition("@")[0]
+    try:
+        return f"this version computes {view(name).version}"
+    except InputError:
+        return "which this version does not compute"
 
 
 def _load(row: ReleaseRow, ports: Ports, faults: list[str]) -> Served | None:

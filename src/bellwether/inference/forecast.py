@@ -12,9 +12,9 @@ from bellwether.features.catalog import FeatureView
 from bellwether.inference.release import Served
 from bellwether.models.explain import contributions
 
-SCALE = "volatility_20"
 EVEN_ODDS = 0.5
 REFUSED, LEVEL = "features_refused_adjusted_source", "price_level_is_adjusted"
+OUTSIDE = "outside_the_section_of_its_session"
 MIN_SCALE = 1e-6
 
 
@@ -55,12 +55,21 @@ def row_of(
     return np.ascontiguousarray(row, dtype=np.float32).reshape(1, -1)
 
 
-def adjusted(vector: FeatureVector, view: FeatureView) -> tuple[str, ...]:
-    """Say what an answer lacks because the bars of the symbol arrived adjusted."""
-    how = view.adjustment_of(np.frombuffer(vector.values, dtype="<f8"))
-    if how is None or how == Adjustment.NONE:
+def adjusted(vector: FeatureVector, view: FeatureView, told: str | None = None) -> tuple[str, ...]:
+    """Say what an answer lacks because the bars of the symbol arrived adjusted.
+
+    `told` is how they arrived, for views in whose vectors that does not show.
+    """
+    values = np.frombuffer(vector.values, dtype="<f8")
+    how = view.adjustment_of(values)
+    if how is None:
         return ()
-    return (REFUSED, LEVEL)
+    if not view.tells_adjustment and told in view.refused:
+        how = told or how
+    outside = (OUTSIDE,) if view.across and view.outside(values, how) else ()
+    if how == Adjustment.NONE:
+        return outside
+    return (*outside, *((REFUSED,) if view.refused[how] else ()), LEVEL)
 
 
 def forecast(served: Served, vector: FeatureVector, view: FeatureView) -> Numbers:
@@ -98,8 +107,9 @@ def _prices(
 ) -> tuple[float | None, float | None]:
     if served.calibration is None:
         return None, None
-    volatility = np.frombuffer(vector.values, dtype="<f8")[view.columns.index(SCALE)]
-    scale = max(float(volatility), MIN_SCALE) * float(np.sqrt(served.horizon_sessions))
+    values = np.frombuffer(vector.values, dtype="<f8")
+    moves = 1.0 if view.scale is None else float(values[view.columns.index(view.scale)])
+    scale = max(moves, MIN_SCALE) * float(np.sqrt(served.horizon_sessions))
     low, high = bounds(np.array([log_return]), np.array([scale]), served.calibration)
     return (
         vector.last_close * math.exp(float(low[0])),

@@ -12,6 +12,8 @@ import polars as pl
 from bellwether.core.errors import UnloadableArtifact
 from bellwether.core.types import ReleaseFiles, Skill
 from bellwether.evaluation.conformal import Calibration
+from bellwether.features.views import AND
+from bellwether.inference.reads import Reads, reads
 from bellwether.models.packed import PackedModel
 
 FORMAT = 1
@@ -19,7 +21,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A loaded release. `record` is its walk-forward, None where it has none."""
+    """A loaded release. `record` is its walk-forward, None where it has none.
+
+    `view` is the version it was trained on, `kept` the name under which vectors of it are kept.
+    """
 
     release_id: str
     model: str
@@ -28,6 +33,7 @@ class Served:
     sessions: Mapping[str, int]
     horizon_sessions: int
     view: str
+    kept: str
     columns: tuple[str, ...]
     calibration: Calibration | None
     coverage_realised: float | None
@@ -38,6 +44,20 @@ class Served:
     packed: PackedModel
     explainer: Mapping[str, npt.NDArray[np.generic]] = field(repr=False)
     record: pl.DataFrame | None = field(repr=False)
+
+    @property
+    def reads(self) -> Reads:
+        """The view that it is answered from.
+
+        Raises
+        ------
+        UnloadableArtifact
+            If this version of the platform computes another one under that name, or none.
+        """
+        found = reads(self.kept)
+        if found is None:
+            raise UnloadableArtifact(self.release_id, f"nothing here computes {self.kept}")
+        return found
 
 
 def serve(files: ReleaseFiles) -> Served:
@@ -63,6 +83,7 @@ def serve(files: ReleaseFiles) -> Served:
         manifest["sessions"],
         int(manifest["horizon_sessions"]),
         manifest["view"],
+        _kept(manifest),
         tuple(manifest["columns"]),
         None if calibration is None else Calibration(**calibration),
         manifest["coverage_realised"],
@@ -74,6 +95,11 @@ def serve(files: ReleaseFiles) -> Served:
         _arrays(files.files["explainer.npz"]),
         None if record is None else pl.read_parquet(io.BytesIO(record)),
     )
+
+
+def _kept(manifest: dict[str, Any]) -> str:
+    section = manifest.get("section")
+    return manifest["view"] if section is None else f"{manifest['view']}{AND}{section}"
 
 
 def _arrays(content: bytes) -> dict[str, npt.NDArray[np.generic]]:

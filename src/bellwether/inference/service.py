@@ -20,20 +20,19 @@ from bellwether.core.types import (
     Sentiment,
     Skill,
     StoredPrediction,
-    freshness,
 )
-from bellwether.features.catalog import technical
 from bellwether.inference import feature_store, views
 from bellwether.inference.backtests import Backtests
 from bellwether.inference.catalogue import Catalogue, read
-from bellwether.inference.forecast import LEVEL, REFUSED, Numbers, adjusted, explanation, forecast
+from bellwether.inference.forecast import Numbers, adjusted, explanation, forecast
 from bellwether.inference.gauges import RecordGauges
 from bellwether.inference.health import Health
+from bellwether.inference.reads import Reads
+from bellwether.inference.reasons import count
 from bellwether.inference.release import Served
 from bellwether.inference.vectors import Vectors
 from bellwether.telemetry import (
     CATALOGUE_FAULTS,
-    DEGRADED_ANSWERS,
     DURABLE_WAIT_SECONDS,
     FEATURE_AGE_SESSIONS,
     LOADED_RELEASES,
@@ -47,18 +46,6 @@ from bellwether.telemetry import (
 _MODEL = STAGE_SECONDS.labels("model")
 _EXPLANATION = STAGE_SECONDS.labels("explanation")
 _SENTIMENT = STAGE_SECONDS.labels("sentiment")
-KINDS = (
-    *("sample_data_ends", "clock_stands_at", "made_late"),
-    "online_store_away",
-    "features_computed_on_request",
-    "features_expired",
-    "features_stale",
-    "history_too_short",
-    "no_interval",
-    "quality_gate_ignored",
-    REFUSED,
-    LEVEL,
-)
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
 
@@ -71,14 +58,10 @@ class PredictionService:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._view = technical()
-        self._positions = dict(
-            zip(self._view.model_columns, self._view.model_positions, strict=True)
-        )
         self.backtests = Backtests(ports)
         self._health = Health(ports)
         self._gauges = RecordGauges(ports)
-        self._vectors = Vectors(ports, self._view)
+        self._vectors = Vectors(ports)
         self.catalogue: Catalogue = read(ports)
         self._measure()
 
@@ -130,15 +113,16 @@ class PredictionService:
             If the log cannot take it, or not in time.
         """
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
-        vector, missing = await self._vectors.find(request.symbol, session, self.catalogue)
+        catalogue, reads = self.catalogue, served.reads
+        vector, missing = await self._vectors.find(request.symbol, session, catalogue, reads)
         begun = perf_counter()
-        numbers = forecast(served, vector, self._view)
+        numbers = forecast(served, vector, reads.view)
         _MODEL.observe(perf_counter() - begun)
         age = self._vectors.age(vector.session)
         FEATURE_AGE_SESSIONS.observe(age)
         degraded = (*self._ports.clock.standing, *missing, *self._reasons(served, vector, age))
         for reason in degraded:
-            _count(reason)
+            count(reason)
         prediction = self._prediction(request, served, vector, numbers, age, degraded)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)
@@ -178,29 +162,25 @@ class PredictionService:
 
     def feature_store_stats(self) -> dict[str, object]:
         """Return what the feature store holds and how it is read, JSON-ready."""
-        return feature_store.stats(self._ports, self.catalogue, self._view, self._vectors.age)
+        return feature_store.stats(self._ports, self.catalogue, self._vectors.age)
 
     def feature_store_metadata(self, symbol: str) -> dict[str, object]:
-        """Return the versions kept of one symbol's vector, JSON-ready."""
-        return feature_store.metadata(
-            symbol, self._ports, self.catalogue, self._view, self._vectors.age
-        )
+        """Return the versions kept of one symbol's vectors, JSON-ready."""
+        return feature_store.metadata(symbol, self._ports, self.catalogue, self._vectors.age)
 
-    async def feature_store_features(self, symbol: str) -> dict[str, object]:
-        """Return the features that a prediction would read now, JSON-ready."""
-        vector, missing = await self._vectors.newest(symbol, self.catalogue)
-        age = self._vectors.age(vector.session)
-        return {
-            "symbol": symbol,
-            "as_of": str(vector.session),
-            "view": vector.view,
-            "status": freshness(age, self._view.ttl_sessions).value,
-            "age_sessions": age,
-            "ttl_sessions": self._view.ttl_sessions,
-            "last_price": vector.last_close,
-            "features": self._named(vector),
-            "degraded": [*self._ports.clock.standing, *missing, *adjusted(vector, self._view)],
-        }
+    async def feature_store_features(
+        self, symbol: str, view: str | None = None
+    ) -> dict[str, object]:
+        """Return the features that a prediction would read now, JSON-ready.
+
+        `view` names one of those that are read here; without it, it is that of the symbol's release
+        with the nearest horizon.
+        """
+        catalogue = self.catalogue
+        reads = feature_store.chosen(symbol, view, catalogue)
+        vector, missing = await self._vectors.newest(symbol, catalogue, reads)
+        degraded = [*self._ports.clock.standing, *missing, *self._adjusted(vector, reads)]
+        return feature_store.features(vector, reads, self._vectors.age(vector.session), degraded)
 
     def overview(self) -> dict[str, object]:
         """Return what the front page shows, JSON-ready."""
@@ -210,7 +190,7 @@ class PredictionService:
         """Return one stored prediction, JSON-ready."""
         found = self._ports.log.get(prediction_id)
         if found is not None:
-            return views.stored(found, self._view)
+            return views.stored(found)
         queue = self._ports.queue
         if queue is not None and queue.is_waiting(prediction_id):
             return {"prediction_id": prediction_id, "status": WAITING}
@@ -219,13 +199,13 @@ class PredictionService:
         raise MissingRecord("prediction", prediction_id, "bellwether predict SYMBOL")
 
     def _reasons(self, served: Served, vector: FeatureVector, age: int) -> tuple[str, ...]:
-        reasons = []
-        if age > self._view.ttl_sessions:
+        reasons, view = [], served.reads.view
+        if age > view.ttl_sessions:
             reasons.append(f"features_expired_{age}_sessions_old")
         elif age > 0:
             reasons.append(f"features_stale_{age}_sessions_old")
         sessions = served.sessions.get(vector.symbol, 0)
-        needed = served.min_train_sessions + self._view.warm_up
+        needed = served.min_train_sessions + view.warm_up
         if sessions < needed:
             reasons.append(
                 f"history_too_short_for_a_fold_of_its_own_{sessions}_of_{needed}_sessions"
@@ -234,7 +214,10 @@ class PredictionService:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
         if served.quality_ignored:
             reasons.append("quality_gate_ignored_when_the_release_was_trained")
-        return (*reasons, *adjusted(vector, self._view))
+        return (*reasons, *self._adjusted(vector, served.reads))
+
+    def _adjusted(self, vector: FeatureVector, reads: Reads) -> tuple[str, ...]:
+        return adjusted(vector, reads.view, self.catalogue.adjusted.get(vector.symbol))
 
     def _prediction(
         self,
@@ -259,19 +242,16 @@ class PredictionService:
             release=served.release_id,
             arm=Arm.CHAMPION,
             sentiment=self._mood(request),
-            features=self._named(vector),
-            feature_ages_sessions={self._view.name: age},
+            features=views.named(vector.values, served.reads.positions),
+            feature_ages_sessions={served.reads.view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),
             explanation=self._explained(served, vector) if request.explain else None,
             degraded=degraded,
         )
 
-    def _named(self, vector: FeatureVector) -> dict[str, float | None]:
-        return views.named(vector.values, self._positions)
-
     def _explained(self, served: Served, vector: FeatureVector) -> dict[str, float]:
         with _EXPLANATION.time():
-            return explanation(served, vector, self._view)
+            return explanation(served, vector, served.reads.view)
 
     def _mood(self, request: PredictionRequest) -> Sentiment:
         texts, scorer = request.news_headlines, self._ports.sentiment
@@ -305,12 +285,6 @@ class PredictionService:
             sentiment_score=p.sentiment.score,
             degraded=json.dumps(p.degraded),
         )
-
-
-def _count(reason: str) -> None:
-    """Count a reason by its kind: what follows the kind are dates and numbers."""
-    kind = next((k for k in KINDS if reason.startswith(k)), "other")
-    DEGRADED_ANSWERS.labels(kind).inc()
 
 
 def _interval(served: Served, numbers: Numbers) -> Interval | None:

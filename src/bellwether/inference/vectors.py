@@ -12,9 +12,9 @@ import polars as pl
 from bellwether.core.errors import MissingRecord, Unavailable
 from bellwether.core.ports import Ports
 from bellwether.core.types import FeatureVector
-from bellwether.features.catalog import FeatureView
 from bellwether.features.history import as_known, newest_vector
 from bellwether.inference.catalogue import Catalogue, newer
+from bellwether.inference.reads import Reads
 from bellwether.telemetry import FEATURE_READS, STAGE_SECONDS
 
 STORE_AWAY = "online_store_away"
@@ -23,30 +23,35 @@ _FEATURES = STAGE_SECONDS.labels("features")
 
 
 class Vectors:
-    """Finds vectors of one view: in memory, online, as materialised, or computed from the bars."""
+    """Finds vectors: in memory, online, as materialised, or computed from the bars."""
 
-    def __init__(self, ports: Ports, view: FeatureView) -> None:
+    def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._view = view
         self._ages: tuple[datetime | None, date | None] = (None, None)
 
     def find(
-        self, symbol: str, session: date | None, catalogue: Catalogue
+        self, symbol: str, session: date | None, catalogue: Catalogue, reads: Reads
     ) -> Coroutine[Any, Any, tuple[FeatureVector, tuple[str, ...]]]:
         """Look for the vector of `session`, or for the newest where it is None."""
         if session is None:
-            return self.newest(symbol, catalogue)
-        return self.of_session(symbol, session, catalogue)
+            return self.newest(symbol, catalogue, reads)
+        return self.of_session(symbol, session, catalogue, reads)
 
     async def newest(
-        self, symbol: str, catalogue: Catalogue
+        self, symbol: str, catalogue: Catalogue, reads: Reads
     ) -> tuple[FeatureVector, tuple[str, ...]]:
         """Return the newest vector that can be had now, and what was missing on the way.
 
         Memory first, then the online store, then what the last materialisation left in this
-        process, then the bars themselves.
+        process, then the bars themselves: where the view looks across symbols, one symbol's do
+        not tell it.
+
+        Raises
+        ------
+        MissingRecord
+            If a view that looks across symbols was not materialised for this one.
         """
-        online, view = self._ports.online, self._view.version
+        online, view = self._ports.online, reads.name
         held = online.held(symbol, view)
         if held is not None:
             _FROM_MEMORY.inc()
@@ -57,7 +62,7 @@ class Vectors:
             found = await online.fetch(symbol, view)
         except Unavailable:
             found, missing = None, (STORE_AWAY,)
-        kept = catalogue.vectors.get(symbol)
+        kept = catalogue.vectors.get((symbol, view))
         if kept is not None and (found is None or newer(kept, found)):
             FEATURE_READS.labels("lake").inc()
             found = kept
@@ -66,14 +71,14 @@ class Vectors:
         elif found is not None:
             FEATURE_READS.labels("store").inc()
         else:
+            found = await asyncio.to_thread(self._computed, symbol, reads)
             FEATURE_READS.labels("computed").inc()
-            found = await asyncio.to_thread(self._computed, symbol)
             missing = (*missing, "features_computed_on_request")
         _FEATURES.observe(perf_counter() - begun)
         return found, missing
 
     async def of_session(
-        self, symbol: str, session: date, catalogue: Catalogue
+        self, symbol: str, session: date, catalogue: Catalogue, reads: Reads
     ) -> tuple[FeatureVector, tuple[str, ...]]:
         """Return the vector of one session, as it was known when that session had closed.
 
@@ -82,30 +87,38 @@ class Vectors:
         MissingRecord
             If the symbol has no features of that session.
         """
-        found, missing = await self.newest(symbol, catalogue)
-        if found.session > session and catalogue.watermark is not None:
-            kept = await asyncio.to_thread(self._kept, symbol, session, catalogue.watermark)
+        found, missing = await self.newest(symbol, catalogue, reads)
+        watermark = catalogue.watermarks.get(reads.name)
+        if found.session > session and watermark is not None:
+            kept = await asyncio.to_thread(self._kept, symbol, session, watermark, reads.name)
             found = kept or found
         if found.session != session:
             raise MissingRecord("bar", f"{symbol} of the session {session}", "bellwether ingest")
         return found, missing
 
-    def _kept(self, symbol: str, session: date, watermark: datetime) -> FeatureVector | None:
+    def _kept(
+        self, symbol: str, session: date, watermark: datetime, view: str
+    ) -> FeatureVector | None:
         """Read a past session's vector from the newest materialisation."""
-        view = self._view.version
         rows = self._ports.features.history(symbol, view, watermark)
         for row in rows.filter(pl.col("session") == session).iter_rows(named=True):
             return FeatureVector(symbol, session, view, watermark, row["values"], row["last_close"])
         return None
 
-    def _computed(self, symbol: str) -> FeatureVector:
+    def _computed(self, symbol: str, reads: Reads) -> FeatureVector:
         """Compute the newest vector from the bars, and give it to the online store."""
+        if reads.view.across:
+            raise MissingRecord(
+                "feature vector",
+                f"{symbol} of {reads.name}, which looks across symbols",
+                "bellwether features materialize",
+            )
         bars = self._ports.lake.bars([symbol])
         watermark = bars["ingested_at"].max()
         if not isinstance(watermark, datetime):
             raise MissingRecord("bar", symbol, "bellwether ingest")
-        frame = as_known(self._view, bars, self._ports.calendar, self._ports.clock.now())
-        computed = newest_vector(self._view, frame, watermark)
+        frame = as_known(reads.view, bars, self._ports.calendar, self._ports.clock.now())
+        computed = newest_vector(reads.view, frame, watermark)
         self._give(computed)
         return computed
 

@@ -11,8 +11,8 @@ from bellwether.core.errors import MissingRecord
 from bellwether.core.ports import Ports
 from bellwether.core.types import Adjustment, StoredPrediction
 from bellwether.evaluation.record import figures
-from bellwether.features.catalog import FeatureView
 from bellwether.inference.catalogue import Catalogue
+from bellwether.inference.reads import reads
 from bellwether.inference.release import Served
 from bellwether.models.factory import BASELINES
 
@@ -143,15 +143,15 @@ def named(values: bytes, positions: Mapping[str, int]) -> dict[str, float | None
     return {n: x if (x := numbers[i]) == x else None for n, i in positions.items()}
 
 
-def stored(p: StoredPrediction, view: FeatureView) -> dict[str, object]:
-    """Return a stored prediction with its features by name where the view is the present one."""
-    row = asdict(p)
-    positions = {name: i for i, name in enumerate(view.columns)}
+def stored(p: StoredPrediction) -> dict[str, object]:
+    """Return a stored prediction with its features by name where its view is computed here."""
+    row, found = asdict(p), reads(p.view)
+    positions = {} if found is None else {n: i for i, n in enumerate(found.view.columns)}
     return row | {
         "recorded_at": p.recorded_at.isoformat(),
         "watermark": p.watermark.isoformat(),
         "as_of": str(p.as_of),
-        "features": named(p.features, positions) if p.view == view.version else None,
+        "features": None if found is None else named(p.features, positions),
         "request": json.loads(p.request),
         "degraded": json.loads(p.degraded),
     }

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from bellwether.core.errors import InvalidRequest
 from bellwether.models.base import INPUT, Column, Matrix
 
 BARELY = float(np.nextafter(np.float32(0.5), np.float32(1)))
@@ -81,6 +82,8 @@ class Momentum:
     name = "momentum"
 
     def __init__(self, columns: Sequence[str], feature: str = "return_20") -> None:
+        if feature not in columns:
+            raise InvalidRequest("model", f"{self.name} reads {feature}, which is not in the view")
         self._position = list(columns).index(feature)
         self._n_features = len(columns)
         self._size = 0.0

@@ -15,6 +15,9 @@ from bellwether.models.xgb import XGBoost
 MODELS = ("lightgbm", "xgboost", "random_forest", "hist_gradient_boosting", "linear")
 BASELINES = ("always_up", "historical_mean", "momentum", "last_value")
 
+READ_BY_BASELINES = ("return_20",)
+"""Features that baselines read, whether or not the models beside them do."""
+
 _TREES = (LightGBM, XGBoost, RandomForest, HistGradientBoosting)
 _SEEDLESS = (Linear, AlwaysUp, HistoricalMean, LastValue)
 
@@ -26,6 +29,8 @@ def make(name: str, columns: Sequence[str], *, seed: int) -> Forecaster:
     ------
     UnknownName
         If there is no model of that name.
+    InvalidRequest
+        If it reads a feature that is not among the columns.
     """
     if name == "momentum":
         return Momentum(columns)

@@ -19,8 +19,10 @@ from bellwether.core.ports import quiet
 from bellwether.evaluation.splits import walk_forward
 from bellwether.features.adjust import adjust_forward
 from bellwether.features.catalog import FeatureView
-from bellwether.features.history import as_known, feature_frame
+from bellwether.features.history import states
 from bellwether.features.labels import open_to_open
+from bellwether.features.panel import Section, compute
+from bellwether.features.views import Kept
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.walk import Walk, walk
 
@@ -30,16 +32,23 @@ KNOWN_LATER = 30
 """Sessions after which an invented correction becomes known."""
 
 
-def features_of(panel: Panel, view: FeatureView, calendar: SessionCalendar) -> pl.DataFrame:
+def features_of(panel: Panel, kept: Kept, calendar: SessionCalendar) -> pl.DataFrame:
     """Compute the view over a panel as the platform does, on the sessions with a bar."""
-    parts = panel.bars.partition_by("symbol", maintain_order=True)
-    made = [feature_frame(view, adjust_forward(part, calendar)) for part in parts]
-    return _decided(pl.concat(made), panel)
+    told = _first_told(panel.bars)
+    until = max(told["knowledge_time"].to_list(), default=datetime.min.replace(tzinfo=UTC))
+    return _known(kept, told, panel, calendar, until)
 
 
-def _decided(features: pl.DataFrame, panel: Panel) -> pl.DataFrame:
-    """Keep the sessions with a bar: on a carried one nobody decides, and only later bars tell it."""
-    return features.drop("last_close").join(panel.bars.select(KEYS), on=KEYS, how="semi")
+def section_of(panel: Panel, universe: str | None) -> Section:
+    """Say who is in the section: the members of a universe of the panel, or everybody."""
+    if universe is None or panel.universe is None:
+        return Section()
+    told = panel.universe.filter(pl.col("universe") == universe).select("symbol", "first", "last")
+    during = (pl.col("first") <= pl.col("session")) & (
+        pl.col("last").is_null() | (pl.col("session") <= pl.col("last"))
+    )
+    rows = panel.bars.select(KEYS).join(told, on="symbol", how="inner").filter(during)
+    return Section(rows.select(KEYS).unique())
 
 
 def labels_of(panel: Panel, horizon: int, calendar: SessionCalendar) -> pl.DataFrame:
@@ -50,7 +59,7 @@ def labels_of(panel: Panel, horizon: int, calendar: SessionCalendar) -> pl.DataF
 
 
 def audit_view(
-    view: FeatureView,
+    kept: Kept,
     panel: Panel,
     horizon: int,
     calendar: SessionCalendar,
@@ -63,10 +72,10 @@ def audit_view(
     `enough` says when the time is used up; without it the audit keeps to the nine cuts of the rule
     and a few more.
     """
-    quick = enough is None
+    quick, view = enough is None, kept.view
     folds = partial(_folds, calendar=calendar)
     subject = Subject(
-        features=partial(features_of, view=view, calendar=calendar),
+        features=partial(features_of, kept=kept, calendar=calendar),
         tolerance=0.0,
         label=partial(labels_of, horizon=horizon, calendar=calendar),
         horizon=horizon,
@@ -77,7 +86,7 @@ def audit_view(
     found.add(audit_chain(subject, panel, hunt.full, hunt.rng, 2 if quick else 6))
     labels = labels_of(panel, horizon, calendar).select(*KEYS, "label")
     found.add(too_good(hunt.full.select(*KEYS, *view.model_columns), labels, hunt.rng, horizon))
-    found.add(revised(view, panel, calendar, hunt.rng))
+    found.add(revised(kept, panel, calendar, hunt.rng))
     found.add(fitted(view, panel, hunt.full, horizon, calendar, hunt.rng))
     if not quick:
         found.notes += warm_up(subject, panel, hunt.full)
@@ -102,7 +111,7 @@ def _folds(
 
 
 def revised(
-    view: FeatureView, panel: Panel, calendar: SessionCalendar, rng: np.random.Generator
+    kept: Kept, panel: Panel, calendar: SessionCalendar, rng: np.random.Generator
 ) -> Findings:
     """Correct bars and actions late: rows decided before the correction keep their numbers."""
     found = Findings()
@@ -110,9 +119,7 @@ def revised(
         bars = part.sort("session")
         if bars.height < 4 * KNOWN_LATER:
             continue
-        told = bars.with_columns(
-            revision=pl.lit(0, dtype=pl.Int32), ingested_at=pl.col("knowledge_time")
-        )
+        told = _first_told(bars)
         at = int(rng.integers(bars.height // 3, 2 * bars.height // 3))
         since = bars["knowledge_time"][at + KNOWN_LATER] + timedelta(minutes=1)
         late = told.slice(at, 1).with_columns(
@@ -122,12 +129,13 @@ def revised(
             knowledge_time=pl.lit(since),
             ingested_at=pl.lit(since),
         )
-        until = max(bars["knowledge_time"].max(), datetime.min.replace(tzinfo=UTC))  # type: ignore[type-var]
-        plain = tidy(_decided(as_known(view, told, calendar, until), panel))  # type: ignore[arg-type]
-        both = pl.concat([told, late]).sort(*KEYS, "revision")
-        other = tidy(_decided(as_known(view, both, calendar, until), panel))  # type: ignore[arg-type]
+        until = max(*panel.bars["knowledge_time"].to_list(), datetime.min.replace(tzinfo=UTC))
+        if kept.view.across:
+            told = pl.concat([told, _first_told(panel.bars.filter(pl.col("symbol") != symbol[0]))])
+        both = pl.concat([told, late])
+        plain, other = (tidy(_known(kept, b, panel, calendar, until)) for b in (told, both))
         last: date = bars["session"][at + KNOWN_LATER]
-        found.looked("late correction", at * len(view.columns))
+        found.looked("late correction", at * len(kept.view.columns))
         for d in differences(plain, other, last, 0.0):
             said = (
                 f"{d.feature} of {symbol[0]} on {d.session} was {shown(d.known)} and is "
@@ -139,6 +147,25 @@ def revised(
                       d.known, d.other, said, cells=d.cells)
             )  # fmt: skip
     return found
+
+
+def _known(
+    kept: Kept, told: pl.DataFrame, panel: Panel, calendar: SessionCalendar, until: datetime
+) -> pl.DataFrame:
+    """Compute each row from the revisions that were known when it was decided.
+
+    Only sessions with a bar are kept: on a carried one nobody decides, and only later bars tell it.
+    """
+    parts = told.sort(*KEYS, "revision").partition_by("symbol", as_dict=True)
+    each = {str(key[0]): list(states(part, calendar, until)) for key, part in parts.items()}
+    made = compute(kept.view, each, calendar, section_of(panel, kept.universe))
+    return made.drop("last_close").join(panel.bars.select(KEYS), on=KEYS, how="semi")
+
+
+def _first_told(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.with_columns(
+        revision=pl.lit(0, dtype=pl.Int32), ingested_at=pl.col("knowledge_time")
+    )
 
 
 def fitted(

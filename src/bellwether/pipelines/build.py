@@ -1,22 +1,20 @@
 """Build a view over the whole lake and keep it, with a sketch of its values and its formulas."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName, UnreadableFile
+from bellwether.core.errors import InvalidRequest, MissingRecord, UnreadableFile
 from bellwether.core.ports import FeatureBuild, MaterialisationRow, Ports, Progress, quiet
-from bellwether.evaluation.survivorship import of_members
 from bellwether.features.feature import FeatureView
-from bellwether.features.history import states
-from bellwether.features.panel import Section, State, compute
-from bellwether.features.section import stages
+from bellwether.features.panel import compute
 from bellwether.features.sketch import sketched
+from bellwether.features.views import Kept
 from bellwether.features.views import view as named
 from bellwether.pipelines.pack import arrays
+from bellwether.pipelines.sections import known_states, newest_state, section_of
 
 SECTOR_COLUMNS = ("symbol", "sector", "known_from")
 
@@ -68,31 +66,28 @@ def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildR
         If the sectors cannot be read.
     """
     view = named(config.view)
-    across = bool(stages(tuple(f.expression for f in view.features)))
-    if not across and (config.universe or config.sectors):
+    if not view.across and (config.universe or config.sectors):
         raise InvalidRequest(
             "universe, sectors", f"the view {view.name} does not look across symbols"
         )
-    watermark = ports.lake.watermark()
-    if watermark is None:
+    read = Kept(view, config.universe)
+    states = newest_state([read], ports)
+    if states is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    (watermark,) = states
     symbols = ports.lake.symbols()
-    name = kept_as(view, config)
+    name = read.name
     known = ports.ledger.newest_materialisation(name)
     if known is not None and known.watermark >= watermark and not config.sectors:
         return BuildReport(name, watermark, len(symbols), 0, len(view.features))
     series = known_states(symbols, watermark, ports, progress)
-    section = _section(config, series, watermark, ports) if across else None
+    sectors = None if config.sectors is None else read_sectors(config.sectors)
+    section = section_of(config.universe, series, watermark, ports, sectors)
     frame = compute(view, series, ports.calendar, section)
     rows = keep(view, name, frame, watermark, ports)
     row = MaterialisationRow(name, watermark, ports.wall.now(), len(symbols), frame.height)
     ports.ledger.record_materialisation(row)
     return BuildReport(name, watermark, len(symbols), rows, len(view.features))
-
-
-def kept_as(view: FeatureView, config: BuildConfig) -> str:
-    """Name a build: the view's version, and who it looked across where that is not everybody."""
-    return view.version if config.universe is None else f"{view.version}+{config.universe}"
 
 
 def keep(
@@ -104,40 +99,6 @@ def keep(
     formulas = {f.name: str(f.expression) for f in view.features}
     ports.features.note(FeatureBuild(name, watermark, formulas, arrays(sketch.arrays())))
     return rows
-
-
-def known_states(
-    symbols: Sequence[str], watermark: datetime, ports: Ports, progress: Progress
-) -> dict[str, list[State]]:
-    """Return each symbol's series between its corrections, as of the clock and the watermark."""
-    now = ports.clock.now()
-    found: dict[str, list[State]] = {}
-    for done, symbol in enumerate(symbols):
-        progress("Computing features", done, len(symbols))
-        bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
-        found[symbol] = list(states(bars, ports.calendar, now))
-    progress("Computing features", len(symbols), len(symbols))
-    return {symbol: told for symbol, told in found.items() if told}
-
-
-def _section(
-    config: BuildConfig, series: dict[str, list[State]], watermark: datetime, ports: Ports
-) -> Section:
-    members = None
-    if config.universe is not None:
-        told = ports.lake.universe().filter(pl.col("ingested_at") <= watermark)
-        names = told["universe"].unique().sort().to_list()
-        if config.universe not in names:
-            raise UnknownName("universe", config.universe, names, "bellwether ingest universe")
-        rows = pl.concat(
-            [s.select("symbol", "session") for told in series.values() for s, _ in told]
-        )
-        rows = rows.unique()
-        at = ports.calendar.positions(rows["session"].to_numpy())
-        closes = pl.Series("decision_at", ports.calendar.closes[at].astype("datetime64[us]"))
-        decided = rows.with_columns(closes.dt.replace_time_zone("UTC"))
-        members = of_members(decided, told, config.universe).select("symbol", "session")
-    return Section(members, None if config.sectors is None else read_sectors(config.sectors))
 
 
 def read_sectors(path: str) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from bellwether.core.errors import Unavailable
 from bellwether.core.ports import Progress, WorkFiles
 from bellwether.evaluation.splits import Fold
 from bellwether.models.base import Column, Forecasts, Matrix
-from bellwether.models.factory import make
+from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
 from bellwether.quality.treatments import winsorise
@@ -128,7 +128,8 @@ def _run(
 ) -> Iterator[tuple[int, Scored]]:
     from joblib import Parallel, delayed
 
-    X, y = data.X, data.y
+    X = data.X if data.aside is None else np.hstack([data.X, data.aside])
+    y = data.y
     dates = data.rows["session"].to_numpy().astype("datetime64[D]")
     jobs = (
         delayed(_one)(
@@ -172,24 +173,37 @@ def _one(
     recipe: Recipe,
 ) -> tuple[int, Scored]:
     packed = fitted(X, y, fold.train, recipe)
-    test = np.ascontiguousarray(X[fold.test])
-    told = {name: PackedModel(content).predict(test) for name, content in packed.items()}
+    told = {
+        name: PackedModel(content).predict(_seen(X, fold.test, name, recipe))
+        for name, content in packed.items()
+    }
     main = PackedModel(packed[recipe.models[0]])
     aged = [
-        _aged(age, main.predict(np.ascontiguousarray(X[rows])), y[rows], dates[rows])
+        _aged(age, main.predict(_seen(X, rows, recipe.models[0], recipe)), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
     ]
     return at, Scored(told_of(told), pl.concat(aged))
 
 
 def fitted(X: Matrix, y: Column, train: npt.NDArray[np.int64], recipe: Recipe) -> dict[str, bytes]:
-    """Fit each model on some rows and return it packed."""
-    rows = np.ascontiguousarray(X[train])
+    """Fit each model on some rows and return it packed.
+
+    Columns of `X` beyond those of the recipe are READ_BY_BASELINES, which baselines alone see.
+    """
     targets = drawn_in(y[train], recipe.winsorise)
-    return {
-        name: make(name, recipe.columns, seed=recipe.seed).fit(rows, targets).pack()
-        for name in recipe.models
-    }
+    beside = READ_BY_BASELINES[: X.shape[1] - len(recipe.columns)]
+    packed = {}
+    for name in recipe.models:
+        columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
+        rows = _seen(X, train, name, recipe)
+        packed[name] = make(name, columns, seed=recipe.seed).fit(rows, targets).pack()
+    return packed
+
+
+def _seen(X: Matrix, rows: npt.NDArray[np.int64], name: str, recipe: Recipe) -> Matrix:
+    """Return what a model reads of some rows."""
+    width = X.shape[1] if name in BASELINES else len(recipe.columns)
+    return np.ascontiguousarray(X[rows, :width])
 
 
 def drawn_in(y: Column, scales: float | None) -> Column:

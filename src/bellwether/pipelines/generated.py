@@ -1,7 +1,7 @@
 """Would features made by a grammar have helped? Candidates are chosen inside each fold, and judged.
 
-Nothing of it is packed into a release: serving reads the view `technical`. What helps again and
-again, and says why, becomes a feature of a view with a name and a source.
+Nothing of it is packed into a release: serving reads declared views. What helps again and again,
+and says why, becomes a feature of a view with a name and a source.
 """
 
 from collections import Counter
@@ -18,13 +18,13 @@ from bellwether.evaluation.selection import Matrix, Selection, select
 from bellwether.evaluation.splits import Fold
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
-from bellwether.features.history import states
-from bellwether.features.panel import compute
+from bellwether.features.views import Kept
 from bellwether.models.base import Forecasts
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import drawn_in, pieces, told_of
+from bellwether.pipelines.sections import across, own
 from bellwether.pipelines.walk import Walk, folds_of, trade
 
 MOST = 10
@@ -42,6 +42,8 @@ def study(
 ) -> dict[str, Any]:
     """Walk forward with and without the candidates that each fold's past would have chosen.
 
+    Candidates made of features across symbols look across what those of `data` did.
+
     Returns
     -------
     dict
@@ -49,7 +51,7 @@ def study(
         was chosen), table (figures `without` and `with`), and reading (a sentence).
     """
     view = candidates(data.view.features, n)
-    made = _computed(data, view, watermark, ports)
+    made = _computed(data, Kept(view, data.universe), watermark, ports)
     dates = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
     parts, chosen = [], []
     folds = folds_of(data, how)
@@ -80,19 +82,17 @@ def chosen_in(
     return select(made[fold.train], y[fold.train], dates[fold.train], most=MOST)
 
 
-def _computed(data: Dataset, view: FeatureView, watermark: datetime, ports: Ports) -> Matrix:
+def _computed(data: Dataset, made: Kept, watermark: datetime, ports: Ports) -> Matrix:
     """Compute the candidates for the rows of `data`, each as known when decided: float32."""
-    now = ports.clock.now()
-    parts = []
-    for symbol in sorted(data.series):
-        bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
-        mine = {symbol: list(states(bars, ports.calendar, now))}
-        parts.append(
-            compute(view, mine, ports.calendar).with_columns(pl.col(view.columns).cast(pl.Float32))
-        )
-    keys = ["symbol", "session"]
-    rows = data.rows.select(keys).join(pl.concat(parts), on=keys, how="left", maintain_order="left")
-    return np.ascontiguousarray(rows.select(view.columns).to_numpy(), dtype=np.float32)
+    names, keys = made.view.columns, ["symbol", "session"]
+    smaller = pl.col(names).cast(pl.Float32)
+    if made.view.across:
+        found = across(made, watermark, ports).with_columns(smaller)
+    else:
+        parts = (own(s, made.view, watermark, ports) for s in sorted(data.series))
+        found = pl.concat([part.with_columns(smaller) for part in parts])
+    rows = data.rows.select(keys).join(found, on=keys, how="left", maintain_order="left")
+    return np.ascontiguousarray(rows.select(names).to_numpy(), dtype=np.float32)
 
 
 def _scored(

@@ -9,7 +9,7 @@ from typing import Any
 from bellwether.core.errors import ArtifactError, MissingRecord, StorageError
 from bellwether.core.ports import Ports, ReleaseRow, RunRow
 from bellwether.core.types import StoredPrediction
-from bellwether.features.catalog import technical
+from bellwether.features.views import kept
 from bellwether.pipelines.contributions import DataUsed, traced
 from bellwether.pipelines.named import named
 
@@ -210,7 +210,7 @@ def _instant(told: object) -> datetime | None:
 
 
 def _computed(view: str) -> str:
-    if view == technical().version:
+    if kept(view) is not None:
         return "this version of the platform computes it"
     return "another version of the platform computed it, so this one cannot replay it"
 

@@ -14,9 +14,11 @@ from bellwether.core.errors import StorageError
 from bellwether.core.feed import FedBar
 from bellwether.core.ports import BarFeed, IngestionRow, LakeBatch, Ports, SourceQuery
 from bellwether.core.types import AppendResult, Rejection
-from bellwether.features.catalog import technical
+from bellwether.features.feature import FeatureView
+from bellwether.features.views import DEFAULT, view
 from bellwether.pipelines.basis import unmixed
 from bellwether.pipelines.live_vectors import LiveVectors
+from bellwether.pipelines.views_read import views_read
 from bellwether.telemetry import LIVE_BARS, LIVE_SECONDS, get_logger
 
 BATCH = 1000
@@ -63,7 +65,9 @@ class LiveConsumer:
         self._name = name
         self._every_s = every_s
         self._batch = batch
-        self._vectors = LiveVectors(technical(), ports)
+        self._views: tuple[FeatureView, ...] = ()
+        self._newest: str | None = None
+        self._vectors = LiveVectors((view(DEFAULT),), ports)
         self._held: frozenset[int] = frozenset()
         self._fitting: set[tuple[str, str]] = set()
 
@@ -87,7 +91,7 @@ class LiveConsumer:
     def _next(self) -> list[FedBar]:
         """Settle which shards are held, and take the oldest bars that are not done."""
         held = self._feed.hold(self._name)
-        if held != self._held:
+        if self._look_at_releases() or held != self._held:
             symbols = [s for s in self._ports.lake.symbols() if self._feed.shard_of(s) in held]
             self._vectors.drop(symbols)
             watermark = self._ports.lake.watermark()
@@ -96,6 +100,18 @@ class LiveConsumer:
             self._held = held
             get_logger(__name__).info("live_shards", held=sorted(held), symbols=len(symbols))
         return self._feed.take(self._name, self._batch, WAIT_S)
+
+    def _look_at_releases(self) -> bool:
+        """Say whether other views are read than before; then streams of those begin anew."""
+        newest = next((row.release_id for row in self._ports.ledger.releases()), "")
+        if newest == self._newest:
+            return False
+        views = tuple(k.view for k in views_read(self._ports) if not k.view.across)
+        self._newest = newest
+        if views == self._views:
+            return False
+        self._views, self._vectors = views, LiveVectors(views, self._ports)
+        return True
 
     @LIVE_SECONDS.time()
     def _work(self, batch: Sequence[FedBar]) -> LiveReport:

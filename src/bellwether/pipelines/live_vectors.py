@@ -1,9 +1,10 @@
 """The newest vectors of some symbols, kept up bar by bar as the lake learns of bars."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+import numpy as np
 import polars as pl
 
 from bellwether.core.asof import as_of
@@ -12,8 +13,9 @@ from bellwether.core.ports import Ports
 from bellwether.core.types import Bar, FeatureVector
 from bellwether.features.adjust import BAR_FIELDS
 from bellwether.features.feature import FeatureView
-from bellwether.features.history import BAR_KEYS, as_known, newest_vector
+from bellwether.features.history import BAR_KEYS, as_known, newest_vector, told_anew
 from bellwether.features.stream import StreamEngine, resume
+from bellwether.pipelines.views_read import together
 from bellwether.telemetry import LIVE_VECTORS, get_logger
 
 READ_TOGETHER = 64
@@ -33,15 +35,18 @@ class _Stream:
 
 
 class LiveVectors:
-    """Streams of one view, each at the same watermark of the lake.
+    """Streams of some views, each at the same watermark of the lake; one push feeds all views.
 
     A new session's bar is pushed. Whatever else changed (a correction, an action told late, bars of
     the past) has the symbol's vector computed anew from the lake, by the code of the batch build,
-    and its stream resumed: the same bits either way.
+    and its stream resumed: the same bits either way. Views that look across symbols are not among
+    them: one symbol's bars do not tell them.
     """
 
-    def __init__(self, view: FeatureView, ports: Ports) -> None:
-        self._view = view
+    def __init__(self, views: Sequence[FeatureView], ports: Ports) -> None:
+        self._view = together(views)
+        place = {name: i for i, name in enumerate(self._view.columns)}
+        self._places = {v.version: [place[name] for name in v.columns] for v in views}
         self._ports = ports
         self._streams: dict[str, _Stream] = {}
         self._mark: datetime = FLOOR
@@ -63,7 +68,7 @@ class LiveVectors:
                 self._resume(str(symbol), revisions)
 
     def after(self, told: Told, watermark: datetime) -> list[FeatureVector]:
-        """Return the newest vector of each symbol told of or changed, at `watermark`."""
+        """Return the newest vectors of each symbol told of or changed, at `watermark`: one a view."""
         changed = self._ports.lake.changed(self._mark)
         changed = changed.filter(pl.col("ingested_at") <= watermark).select("symbol", "session")
         mine = changed.filter(pl.col("symbol").is_in(list(self._streams)))
@@ -85,7 +90,15 @@ class LiveVectors:
                 if vector is not None:
                     found[symbol] = vector
         self._mark = watermark
-        return list(found.values())
+        return [part for vector in found.values() for part in self._parted(vector)]
+
+    def _parted(self, vector: FeatureVector) -> list[FeatureVector]:
+        """Part a vector of all features into one a view."""
+        values = np.frombuffer(vector.values, dtype="<f8")
+        return [
+            replace(vector, view=version, values=values[places].tobytes())
+            for version, places in self._places.items()
+        ]
 
     def _pushed(
         self, new: Sequence[tuple[str, date]], watermark: datetime
@@ -157,7 +170,7 @@ class LiveVectors:
         except DataError as error:
             self._spoilt(symbol, error)
             return
-        corrected = revisions.filter(pl.col("revision") > 0)["knowledge_time"].max()
+        corrected = told_anew(revisions)["knowledge_time"].max()
         moment = corrected if isinstance(corrected, datetime) else FLOOR
         self._streams[symbol] = _Stream(engine, known["session"][-1], moment)
 

@@ -95,6 +95,7 @@ def _described(
         "horizon_sessions": question["horizon_sessions"],
         "label": label_name(question["horizon_sessions"]),
         "view": data.view.version,
+        "section": data.universe,
         "columns": list(data.view.model_columns),
         "watermark": question["watermark"],
         "trained_on": {

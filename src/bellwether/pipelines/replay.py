@@ -7,13 +7,13 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from bellwether.core.errors import MissingRecord, ReplayMismatch
+from bellwether.core.errors import InputError, MissingRecord, ReplayMismatch
 from bellwether.core.ports import Ports, Progress, quiet
 from bellwether.core.types import FeatureVector, StoredPrediction
-from bellwether.features.catalog import technical
+from bellwether.features.views import Kept, kept, view
 from bellwether.inference.forecast import forecast
 from bellwether.inference.release import Served, serve
-from bellwether.pipelines.materialize import features_of
+from bellwether.pipelines.sections import across, own
 from bellwether.telemetry import REPLAYED
 
 
@@ -36,29 +36,53 @@ class _Past:
     """What was rebuilt once and serves several replays."""
 
     ports: Ports
-    features: dict[tuple[str, datetime], pl.DataFrame] = field(default_factory=dict)
+    features: dict[tuple[str, str, datetime], pl.DataFrame] = field(default_factory=dict)
     releases: dict[str, Served] = field(default_factory=dict)
 
     def vector(self, p: StoredPrediction) -> FeatureVector:
         """Compute the vector again from the bars that were in the lake then."""
-        view = technical()
-        if p.view != view.version:
-            raise ReplayMismatch(p.prediction_id, "view", p.view, view.version)
-        key = (p.symbol, p.watermark)
+        found = self.view_of(p)
+        key = ("" if found.view.across else p.symbol, p.view, p.watermark)
         if key not in self.features:
-            self.features[key] = features_of(p.symbol, view, p.watermark, self.ports)
-        row = self.features[key].filter(pl.col("session") == p.as_of)
+            self.features[key] = (
+                across(found, p.watermark, self.ports)
+                if found.view.across
+                else own(p.symbol, found.view, p.watermark, self.ports)
+            )
+        mine = (pl.col("symbol") == p.symbol) & (pl.col("session") == p.as_of)
+        row = self.features[key].filter(mine)
         if row.height != 1:
             raise ReplayMismatch(p.prediction_id, "as_of", p.as_of, None)
-        values = np.ascontiguousarray(row.select(view.columns).to_numpy()[0], dtype="<f8")
+        values = np.ascontiguousarray(row.select(found.view.columns).to_numpy()[0], dtype="<f8")
         return FeatureVector(
             p.symbol, p.as_of, p.view, p.watermark, values.tobytes(), row["last_close"][0]
         )
+
+    def view_of(self, p: StoredPrediction) -> Kept:
+        """Return the view that a prediction read.
+
+        Raises
+        ------
+        ReplayMismatch
+            If this version of the platform computes it not.
+        """
+        found = kept(p.view)
+        if found is None:
+            raise ReplayMismatch(p.prediction_id, "view", p.view, _here(p.view))
+        return found
 
     def release(self, release_id: str) -> Served:
         if release_id not in self.releases:
             self.releases[release_id] = serve(self.ports.releases.load(release_id))
         return self.releases[release_id]
+
+
+def _here(version: str) -> str | None:
+    """Return what this version of the platform computes under the name of a view."""
+    try:
+        return view(version.partition("@")[0]).version
+    except InputError:
+        return None
 
 
 def run(
@@ -107,15 +131,15 @@ def _wanted(
 
 
 def _compare(stored: StoredPrediction, past: _Past) -> None:
-    vector = past.vector(stored)
+    vector, read = past.vector(stored), past.view_of(stored).view
     if vector.values != stored.features:
-        names = technical().columns
+        names = read.columns
         pairs = zip(
             np.frombuffer(stored.features), np.frombuffer(vector.values), names, strict=True
         )
         was, now, name = next((a, b, n) for a, b, n in pairs if a.tobytes() != b.tobytes())
         raise ReplayMismatch(stored.prediction_id, name, float(was), float(now))
-    numbers = forecast(past.release(stored.release), vector, technical())
+    numbers = forecast(past.release(stored.release), vector, read)
     replayed = {
         "last_price": vector.last_close,
         "expected_return": numbers.expected_return,

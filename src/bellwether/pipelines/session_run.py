@@ -157,7 +157,8 @@ class _Work:
             "watermark": report.watermark.isoformat(),
             "symbols": len(report.symbols),
             "rows": report.rows,
-            "notes": list(report.notes),
+            "others": {other.view: other.rows for other in report.others},
+            "notes": [note for r in (report, *report.others) for note in r.notes],
         }
 
     def predict(self, argument: Mapping[str, Any], _results: Mapping[str, Any]) -> dict[str, Any]:

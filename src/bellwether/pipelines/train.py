@@ -16,13 +16,15 @@ from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownNa
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.evaluation.survivorship import of_members, spells_known
-from bellwether.features.catalog import technical
+from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
-from bellwether.models.factory import BASELINES, MODELS
+from bellwether.features.views import DEFAULT, Kept, view
+from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.pipelines import audit, coverage, generated, mirror, quality
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
+from bellwether.pipelines.sections import newest_state
 from bellwether.pipelines.walk import Walk, walk
 from bellwether.quality.treatments import QUALITY_BAR
 from bellwether.telemetry import (
@@ -63,6 +65,7 @@ class TrainConfig:
     ignore_quality: bool = False
     winsorise: float | None = None
     generate: int | None = None
+    view: str = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     Raises
     ------
     UnknownName
-        If a symbol or the model does not exist.
+        If a symbol, the model or the view does not exist.
     MissingRecord
         If the lake is empty.
     InsufficientHistory
@@ -123,12 +126,13 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         TRAIN_RUNS.labels("reused").inc()
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
-    audited = audit.demand(symbols, config.horizon_sessions, ports, progress)
+    reads = Kept(view(config.view), config.universe)
+    audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
     name, members = config.universe, None
     if name is not None:
         members = partial(of_members, universe=ports.lake.universe(name), name=name)
-    data = build(symbols, technical(), config.horizon_sessions, watermark, ports, members)
+    data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
     outcome, made = _judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
     if config.generate:
         how = walk_of(config)
@@ -152,14 +156,14 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
 def _question(
     config: TrainConfig, ports: Ports
 ) -> tuple[dict[str, Any], datetime, tuple[str, ...]]:
-    watermark = ports.lake.watermark()
-    if watermark is None:
-        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
-    if config.generate is not None:
-        candidates(technical().features, config.generate)  # refuses a number out of range
+    chosen = _view(config)
+    states = newest_state([Kept(chosen, config.universe)], ports)
+    if states is None:
+        raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    (watermark,) = states
     known = ports.lake.symbols()
     for symbol in config.symbols or ():
         if symbol not in known:
@@ -174,13 +178,23 @@ def _question(
         "symbols": list(symbols),
         "watermark": watermark.isoformat(),
         "last_session": str(ports.calendar.last_closed(ports.clock.now())),
-        "view": technical().version,
+        "view": chosen.version,
         "code": __version__,
     }
     if config.universe is not None:
         told = ports.lake.universe(config.universe)["ingested_at"].max()
         question["universe_watermark"] = str(told)
     return question, watermark, symbols
+
+
+def _view(config: TrainConfig) -> FeatureView:
+    """Return the view that is read; refuse one that the model cannot read, or bad candidates."""
+    chosen = view(config.view)
+    if config.model in BASELINES:
+        make(config.model, chosen.model_columns, seed=config.seed)
+    if config.generate is not None:
+        candidates(chosen.features, config.generate)
+    return chosen
 
 
 def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:
