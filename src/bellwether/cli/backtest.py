@@ -59,7 +59,7 @@ SAID_AS = {
     "min_train": "min_train_sessions",
 }
 ASKED = (
-    *("universe", "model", "horizon_sessions", "first", "last", "step", "window"),
+    *("universe", "model", "view", "horizon_sessions", "first", "last", "step", "window"),
     *("min_train_sessions", "strategy", "quantile", "top", "rebalance_sessions", "capital_usd"),
     *("lag_sessions", "without", "seed", "workers", "dask", "what_if"),
 )
@@ -75,6 +75,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
     step: Step = "1y",
     window: Window = None,
     model: Annotated[str, typer.Option(help="Model; all baselines stand beside it.")] = "lightgbm",
+    view: Annotated[str, typer.Option(help="Features it reads, such as technical+returns.")] = (
+        "technical"
+    ),
     horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead.")] = 1,
     strategy: Strategy = "long_short",
     quantile: Annotated[float, typer.Option(help="Share of names on each side.")] = 0.2,

@@ -11,6 +11,7 @@ import msgspec
 from bellwether.core.errors import InvalidRequest, UnknownName
 from bellwether.core.realism import REALISM
 from bellwether.evaluation.calendar_splits import months_of
+from bellwether.features.views import view as named_view
 from bellwether.models.factory import BASELINES, MODELS
 
 STRATEGIES = ("long_short", "long_only", "quantile", "top_k")
@@ -37,6 +38,8 @@ class BacktestConfig:
         Who is traded; a universe by date wins over no symbols; neither means all of the lake.
     model : str
         Which model; all baselines are judged and traded beside it.
+    view : str
+        Features that the model reads: a view, or several joined by +.
     horizon_sessions : int
         Sessions that a forecast spans.
     first, last : date, optional
@@ -70,6 +73,7 @@ class BacktestConfig:
     symbols: tuple[str, ...] | None = None
     universe: str | None = None
     model: str = "lightgbm"
+    view: str = "technical"
     horizon_sessions: int = 1
     first: date | None = None
     last: date | None = None
@@ -91,6 +95,7 @@ class BacktestConfig:
 
     def __post_init__(self) -> None:
         months_of(self.step)
+        named_view(self.view)
         if self.window is not None:
             months_of(self.window)
         named = [

@@ -13,7 +13,7 @@ from bellwether.backtest.targets import Plan
 from bellwether.core.errors import MissingRecord, UnknownName
 from bellwether.core.ports import Ports
 from bellwether.evaluation.survivorship import spells_known
-from bellwether.features.catalog import technical
+from bellwether.features.views import view
 from bellwether.inference.backtest_asked import BacktestConfig
 
 ELSEWHERE = ("workers", "dask", "what_if")
@@ -69,7 +69,7 @@ def question_of(config: BacktestConfig, ports: Ports) -> Question:
         "symbols": list(symbols),
         "watermark": watermark.isoformat(),
         "last_session": str(ports.calendar.last_closed(ports.clock.now())),
-        "view": technical().version,
+        "view": view(config.view).version,
         "code": __version__,
     }
     if config.universe is not None:

@@ -15,7 +15,6 @@ from bellwether.core.errors import MissingRecord
 from bellwether.core.ports import Ports, Progress, quiet
 from bellwether.core.schemas import LABELS, check
 from bellwether.features.adjust import adjust_forward
-from bellwether.features.catalog import technical
 from bellwether.features.history import BAR_KEYS
 from bellwether.features.labels import open_to_open
 from bellwether.inference.backtest_asked import BacktestConfig
@@ -88,12 +87,14 @@ def run(config: BacktestConfig, ports: Ports, progress: Progress = quiet) -> Bac
 
 
 def _asked(config: BacktestConfig, symbols: Sequence[str], record: pl.DataFrame) -> dict[str, Any]:
-    asked = {k: v for k, v in config.as_json().items() if k not in ("model", "step", "window")}
+    asked = {
+        k: v for k, v in config.as_json().items() if k not in ("model", "step", "window", "view")
+    }
     return asked | {
         "model": STORED,
         "step": "as predicted",
         "symbols": list(symbols),
-        "view": technical().version,
+        "view": "as predicted",
         "code": ", ".join(record["release"].unique().sort().to_list()[:5]),
     }
 

@@ -13,7 +13,7 @@ from bellwether.core.ports import Ports, Progress
 from bellwether.evaluation.calendar_splits import Periods, by_period
 from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.survivorship import of_members
-from bellwether.features.catalog import technical
+from bellwether.features.views import view
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines.backtest_question import Question
@@ -50,11 +50,12 @@ def walk_forward(
     progress("Computing features", 0, 1)
     data = build(
         question.symbols,
-        technical(),
+        view(config.view),
         config.horizon_sessions,
         question.watermark,
         ports,
         members,
+        config.universe,
     )
     progress("Computing features", 1, 1)
     folds = folds_of(config, data)
