@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bellwether.features import exact
+from bellwether.features.arrays import run
 from bellwether.features.expr import Column, lag, window
-from bellwether.features.history import run
 from bellwether.features.machine import Machine
 from bellwether.features.program import compiled
 

@@ -10,6 +10,7 @@ last place of the true value.
 import math
 from collections.abc import Callable
 from operator import add, mul, sub
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,16 +79,16 @@ def above(a: float, b: float) -> float:
     return 1.0 if a > b else 0.0
 
 
-def divide_arrays(left: Value, right: Value) -> Array:
+def divide_arrays(left: Value, right: Value, out: Array | None = None) -> Array:
     """Do as `divide` does."""
-    out = np.asarray(np.divide(left, right))
+    found = np.asarray(np.divide(left, right, out=out))
     zero = np.equal(right, 0.0)
     if np.any(zero):
-        out = np.where(zero, 0.0, out)
-    return out
+        np.copyto(found, 0.0, where=zero)
+    return found
 
 
-def log_array(x: Array) -> Array:
+def log_array(x: Array, out: Array | None = None) -> Array:
     """Do as `log` does, step by step."""
     m, e = np.frexp(x)
     small = m < _ROOT_HALF
@@ -100,25 +101,37 @@ def log_array(x: Array) -> Array:
     for c in _SERIES:
         p += c
         p *= z
-    out: Array = e * _LN2_HIGH + (s * (p + 2.0) + e * _LN2_LOW)
-    return np.where(x <= 0.0, 0.0, out)
+    found: Array = np.add(e * _LN2_HIGH, s * (p + 2.0) + e * _LN2_LOW, out=out)
+    np.copyto(found, 0.0, where=x <= 0.0)
+    return found
 
 
-def _root_array(x: Array) -> Array:
-    return np.where(x <= 0.0, 0.0, np.sqrt(x))
+def _root_array(x: Array, out: Array | None = None) -> Array:
+    found: Array = np.sqrt(x, out=out)
+    np.copyto(found, 0.0, where=x <= 0.0)
+    return found
 
 
-def _above_arrays(a: Value, b: Value) -> Array:
-    told = np.greater(a, b).astype(np.float64)
-    return np.where(np.isnan(a) | np.isnan(b), NAN, told)
+def _above_arrays(a: Value, b: Value, out: Array | None = None) -> Array:
+    found = np.asarray(np.greater(a, b, out=out), dtype=np.float64)
+    np.copyto(found, NAN, where=np.isnan(a) | np.isnan(b))
+    return found
 
 
-def _larger_arrays(a: Value, b: Value) -> Array:
-    return np.where(np.greater(a, b) | np.isnan(a), a, b)
+def _larger_arrays(a: Value, b: Value, out: Array | None = None) -> Array:
+    return _chosen(np.greater(a, b) | np.isnan(a), a, b, out)
 
 
-def _smaller_arrays(a: Value, b: Value) -> Array:
-    return np.where(np.less(a, b) | np.isnan(a), a, b)
+def _smaller_arrays(a: Value, b: Value, out: Array | None = None) -> Array:
+    return _chosen(np.less(a, b) | np.isnan(a), a, b, out)
+
+
+def _chosen(left: Any, a: Value, b: Value, out: Array | None) -> Array:
+    if out is None:
+        return np.where(left, a, b)
+    np.copyto(out, b)
+    np.copyto(out, a, where=left)
+    return out
 
 
 FLOAT_PAIRS: dict[str, Callable[[float, float], float]] = {
@@ -136,7 +149,8 @@ FLOAT_UNARY: dict[str, Callable[[float], float]] = {
     "log": log,
     "sign": sign,
 }
-ARRAY_PAIRS: dict[str, Callable[[Value, Value], Array]] = {
+# of arrays: `out`, where given, is where the result is written; it is none of the arguments
+ARRAY_PAIRS: dict[str, Callable[..., Array]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
@@ -145,7 +159,7 @@ ARRAY_PAIRS: dict[str, Callable[[Value, Value], Array]] = {
     "min": _smaller_arrays,
     "above": _above_arrays,
 }
-ARRAY_UNARY: dict[str, Callable[[Array], Array]] = {
+ARRAY_UNARY: dict[str, Callable[..., Array]] = {
     "abs": np.abs,
     "sqrt": _root_array,
     "log": log_array,

@@ -3,6 +3,7 @@
 TA-Lib and NumPy let go of the interpreter's lock, so threads share the cores and the arrays.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,9 +13,10 @@ import numpy as np
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.features.arrays import Array, Workspace, run
 from bellwether.features.expr import Across
 from bellwether.features.feature import FeatureView
-from bellwether.features.history import Array, blank, run
+from bellwether.features.history import blank
 from bellwether.features.inputs import columns_for
 from bellwether.features.program import Program, compiled
 from bellwether.features.section import Codes, look, stages
@@ -98,15 +100,18 @@ def compute(
     with ThreadPoolExecutor(workers) as pool:
         if looks:
             _look_across(looks, pieces, calendar, section or Section(), pool)
-        out = np.empty((len(view.features), int(ends[-1]) if len(ends) else 0))
+        n = int(ends[-1]) if len(ends) else 0
+        out = [np.empty(n) for _ in view.features]
+        spaces = _Spaces()
 
         def one(at: int) -> None:
-            _into(view, pieces[at], out[:, ends[at] - pieces[at].at.size : ends[at]])
+            mine = slice(ends[at] - pieces[at].at.size, ends[at])
+            _into(view, pieces[at], [column[mine] for column in out], spaces.mine)
 
         list(pool.map(one, range(len(pieces))))
     rows = [p.rows() for p in pieces]
     frame: pl.DataFrame = pl.concat(rows, rechunk=True).with_columns(
-        pl.Series(name, out[i]) for i, name in enumerate(view.columns)
+        _adopted(name, column) for name, column in zip(view.columns, out, strict=True)
     )
     whole = all(p.kept is None for p in pieces)
     return frame if whole else frame.sort("symbol", "session")
@@ -124,15 +129,32 @@ def _pieces(symbol: int, states: Sequence[State]) -> Iterable[_Piece]:
         yield _Piece(symbol, series, kept, np.flatnonzero(kept))
 
 
-def _into(view: FeatureView, piece: _Piece, out: Array) -> None:
+class _Spaces(threading.local):
+    """A workspace for each thread."""
+
+    def __init__(self) -> None:
+        self.mine = Workspace()
+
+
+def _into(view: FeatureView, piece: _Piece, out: list[Array], workspace: Workspace) -> None:
     program = view.program
-    whole = out if piece.kept is None else np.empty((len(out), piece.series.height))
-    run(program, piece.columns(program), whole)
+    whole = out if piece.kept is None else [np.empty(piece.series.height) for _ in out]
+    run(program, piece.columns(program), whole, workspace)
     if piece.extra:
-        whole[np.isnan(whole)] = np.nan
+        for row in whole:
+            row[np.isnan(row)] = np.nan
     blank(view, piece.series, whole)
     if piece.kept is not None:
-        out[:] = whole[:, piece.kept]
+        for row, found in zip(out, whole, strict=True):
+            row[:] = found[piece.kept]
+
+
+def _adopted(name: str, column: Array) -> pl.Series:
+    """Make a column of an array without copying it; nobody writes to it any more."""
+    import pyarrow as pa
+
+    held = pa.Array.from_buffers(pa.float64(), len(column), [None, pa.py_buffer(column)])
+    return pl.Series(name, held)
 
 
 def _look_across(
@@ -143,6 +165,7 @@ def _look_across(
     pool: ThreadPoolExecutor,
 ) -> None:
     """Fill `extra` of every piece with what each look across the section gave."""
+    spaces = _Spaces()
     places = [calendar.positions(p.series["session"].to_numpy()) for p in pieces]
     base = min((int(x[0]) for x in places if len(x)), default=0)
     shape = (
@@ -157,7 +180,7 @@ def _look_across(
         def one(at: int, program: Program = program, values: Array = values) -> None:
             piece, place = pieces[at], places[at] - base
             out = np.empty((len(program.outputs), len(place)))
-            run(program, piece.columns(program), out)
+            run(program, piece.columns(program), out, spaces.mine)
             values[:, piece.symbol, place[piece.at]] = out[:, piece.at]
 
         list(pool.map(one, range(len(pieces))))
