@@ -9,15 +9,19 @@ import numpy.typing as npt
 from bellwether.core.errors import InvalidRequest
 from bellwether.features.exact import ARRAY_PAIRS, ARRAY_UNARY
 from bellwether.features.program import Program, Step
-from bellwether.features.talib_call import Params, direct
+from bellwether.features.talib_call import DIRECTIONAL, Params, compiled_call, direct
 
 Array = npt.NDArray[np.float64]
 
 
 class Workspace:
-    """Arrays for results on the way, used again while they are warm. One thread's."""
+    """Arrays for results on the way, used again while they are warm. One thread's.
 
-    def __init__(self) -> None:
+    `kernels` lets our compiled functions do what TA-Lib is slow at (`kernels.py`); equal bits.
+    """
+
+    def __init__(self, *, kernels: bool = False) -> None:
+        self.kernels = kernels
         self._free: list[Array] = []
 
     def take(self, n: int) -> Array:
@@ -107,27 +111,24 @@ class _Run:
             self._values[at] = _column(self._columns, step)
         elif step.do == "const":
             self._values[at] = step.how
-        elif step.do == "pick":
-            return  # its function has written it
-        else:
+        elif step.do != "pick" and self._values[at] is None:  # picks are written by their function
             self._write(at, step)
 
     def _write(self, at: int, step: Step) -> None:
-        args = [self._values[i] for i in step.args]
-        count = _outputs(step)
-        if count == 1:
-            outs = [self._place(at)]
-            self._values[at] = outs[0]
-            _compute(step, args, outs)
-            return
-        picks = [self._program.picks.get((at, k), -1 - k) for k in range(count)]
-        outs = [self._place(pick) for pick in picks]
-        _compute(step, args, outs)
-        for pick, out in zip(picks, outs, strict=True):
-            if pick >= 0:
-                self._values[pick] = out
+        kernels = self._workspace.kernels
+        places, count = [at], _outputs(step)
+        if count > 1:
+            places = [self._program.picks.get((at, k), -1 - k) for k in range(count)]
+        elif kernels and step.do == "ta" and _talib(step)[0] in DIRECTIONAL:
+            mates = self._program.mates[at]
+            places = [mates.get(name, -1 - k) for k, name in enumerate(DIRECTIONAL)]
+        outs = [self._place(place) for place in places]
+        _compute(step, [self._values[i] for i in step.args], outs, kernels=kernels)
+        for place, out in zip(places, outs, strict=True):
+            if place >= 0:
+                self._values[place] = out
             else:  # nobody reads it
-                self._workspace.give(self._held.pop(pick))
+                self._workspace.give(self._held.pop(place))
 
     def _place(self, at: int) -> Array:
         given = self._program.done[at][0] if at >= 0 else ()
@@ -146,11 +147,13 @@ def _outputs(step: Step) -> int:
     return _talib(step)[2] if step.do == "ta" else 1
 
 
-def _compute(step: Step, args: Sequence[Any], outs: Sequence[Array]) -> None:
+def _compute(
+    step: Step, args: Sequence[Any], outs: Sequence[Array], *, kernels: bool = False
+) -> None:
     """Compute one step that gives arrays into `outs`, none of which is an argument."""
     (out, *_) = outs
     if step.do == "ta":
-        _indicator(step, args, outs)
+        _indicator(step, args, outs, kernels=kernels)
     elif step.do == "lag":
         _lagged(args[0], int(str(step.how)), out)
     elif all(not isinstance(a, np.ndarray) for a in args):
@@ -175,11 +178,14 @@ def _talib(step: Step) -> tuple[str, Params, int]:
     return cast("tuple[str, Params, int]", step.how)
 
 
-def _indicator(step: Step, inputs: Sequence[Array], outs: Sequence[Array]) -> None:
+def _indicator(
+    step: Step, inputs: Sequence[Array], outs: Sequence[Array], *, kernels: bool
+) -> None:
     function, params, _ = _talib(step)
     if len(inputs[0]) == 0:
         return
-    bound = direct(function, params, len(inputs))
+    bound = compiled_call(function, params) if kernels else None
+    bound = bound or direct(function, params, len(inputs))
     if bound is not None:
         bound.into(inputs, outs)
         return

@@ -25,6 +25,10 @@ State = tuple[pl.DataFrame, pl.Series | None]
 """One symbol's series as known for a time, and which rows were decided in it (None: all)."""
 
 
+MANY = 500_000
+"""Rows from which compiled functions pay for their compilation, some seconds once per installation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """Who may be in the section, beside the rule that its bar was known at the close.
@@ -56,16 +60,29 @@ class _Piece:
         return columns_for(self.series, own) | self.extra
 
     def rows(self) -> pl.DataFrame:
-        told = self.series.select("symbol", "session", last_close="raw_close")
+        told = _keys(self.series)
         return told if self.kept is None else told.filter(self.kept)
 
 
-def split(frame: pl.DataFrame) -> dict[str, list[State]]:
+class Parts(dict[str, Sequence[State]]):
+    """A frame parted by symbol, which remembers the frame it was."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        runs = frame["symbol"].rle().struct.unnest()
+        starts = (runs["len"].cum_sum() - runs["len"]).to_list()
+        spans = zip(runs["value"], starts, runs["len"], strict=True)
+        super().__init__({s: [(frame.slice(start, n), None)] for s, start, n in spans})
+        self.frame = frame
+        self.in_order = list(self) == sorted(runs["value"].to_list())
+
+
+def split(frame: pl.DataFrame) -> Parts:
     """Part a frame (schema SERIES, by symbol and session) by symbol, without copying."""
-    runs = frame["symbol"].rle().struct.unnest()
-    starts = (runs["len"].cum_sum() - runs["len"]).to_list()
-    spans = zip(runs["value"], starts, runs["len"], strict=True)
-    return {symbol: [(frame.slice(start, n), None)] for symbol, start, n in spans}
+    return Parts(frame)
+
+
+def _keys(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select("symbol", "session", last_close="raw_close")
 
 
 def compute(
@@ -102,15 +119,18 @@ def compute(
             _look_across(looks, pieces, calendar, section or Section(), pool)
         n = int(ends[-1]) if len(ends) else 0
         out = [np.empty(n) for _ in view.features]
-        spaces = _Spaces()
+        spaces = _Spaces(pieces)
 
         def one(at: int) -> None:
             mine = slice(ends[at] - pieces[at].at.size, ends[at])
             _into(view, pieces[at], [column[mine] for column in out], spaces.mine)
 
         list(pool.map(one, range(len(pieces))))
-    rows = [p.rows() for p in pieces]
-    frame: pl.DataFrame = pl.concat(rows, rechunk=True).with_columns(
+    if isinstance(states, Parts) and states.in_order:
+        rows = _keys(states.frame)
+    else:
+        rows = pl.concat([p.rows() for p in pieces], rechunk=True)
+    frame = rows.with_columns(
         _adopted(name, column) for name, column in zip(view.columns, out, strict=True)
     )
     whole = all(p.kept is None for p in pieces)
@@ -130,10 +150,11 @@ def _pieces(symbol: int, states: Sequence[State]) -> Iterable[_Piece]:
 
 
 class _Spaces(threading.local):
-    """A workspace for each thread."""
+    """A workspace for each thread; compiled functions where there is enough to do."""
 
-    def __init__(self) -> None:
-        self.mine = Workspace()
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        rows = sum(p.series.height for p in pieces)
+        self.mine = Workspace(kernels=rows >= MANY)
 
 
 def _into(view: FeatureView, piece: _Piece, out: list[Array], workspace: Workspace) -> None:
@@ -165,7 +186,7 @@ def _look_across(
     pool: ThreadPoolExecutor,
 ) -> None:
     """Fill `extra` of every piece with what each look across the section gave."""
-    spaces = _Spaces()
+    spaces = _Spaces(pieces)
     places = [calendar.positions(p.series["session"].to_numpy()) for p in pieces]
     base = min((int(x[0]) for x in places if len(x)), default=0)
     shape = (
