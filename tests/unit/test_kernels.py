@@ -144,3 +144,16 @@ def test_a_column_of_the_frame_is_the_array_that_was_computed() -> None:
     assert column.to_numpy().ctypes.data == array.ctypes.data
     assert column.dtype == pl.Float64
     assert column.null_count() == 0
+
+
+def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
+    """Numba finds no place for a function without a file; so it is where nothing can be written."""
+    import subprocess
+    import sys
+
+    code = (
+        "from bellwether.features.compiler import compiled\n"
+        "def twice(x): return x + x\n"
+        "assert compiled(twice)(2.0) == 4.0"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

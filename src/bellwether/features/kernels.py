@@ -34,6 +34,19 @@ def _add_away(total: Array, x: Array, middle: Array) -> None:
 
 
 @compiled
+def _start(head: Array, total: Array, away: Array) -> None:
+    for i in range(len(total)):
+        total[i] = head[i]
+        away[i] = 0.0
+
+
+@compiled
+def _divide(total: Array, n: int) -> None:
+    for i in range(len(total)):
+        total[i] /= n
+
+
+@compiled
 def _index(out: Array, last: Array, middle: Array, away: Array, n: int) -> None:
     for i in range(len(out)):
         d, a, near = last[i] - middle[i], away[i] / n, abs(middle[i]) * ZERO
@@ -70,16 +83,15 @@ def cci(high: Array, low: Array, close: Array, out: Array, n: int, spare: Array)
     turns = -(-size // n)
     ring, told = np.zeros((n, turns + 1)), np.empty((n, turns))
     head, total, away = np.empty(turns), np.empty(turns), np.empty(turns)
-    head[:] = 0.0
+    for i in range(turns):
+        head[i] = 0.0
     _turned(high, low, close, ring)
     for p in range(n):
         _add(head, ring[p, 1:])
-        total[:] = head
-        away[:] = 0.0
+        _start(head, total, away)
         for j in range(p + 1, n):
             _add(total, ring[j, :-1])
-        for i in range(turns):
-            total[i] /= n
+        _divide(total, n)
         for j in range(n):
             _add_away(away, ring[j, 1:] if j <= p else ring[j, :-1], total)
         _index(told[p], ring[p, 1:], total, away, n)

@@ -81,7 +81,9 @@ def stochastic(  # noqa: PLR0913, PLR0917
     slow = spare[5 * size : 5 * size + len(fast) - slow_k + 1]
     _mean(fast, slow, slow_k)
     _mean(slow, d, slow_d)
-    k[:] = slow[slow_d - 1 :]
+    newest = slow[slow_d - 1 :]
+    for i in range(len(k)):
+        k[i] = newest[i]
 
 
 @compiled

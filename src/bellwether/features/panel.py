@@ -25,7 +25,7 @@ State = tuple[pl.DataFrame, pl.Series | None]
 """One symbol's series as known for a time, and which rows were decided in it (None: all)."""
 
 
-MANY = 500_000
+MANY = 2_000_000
 """Rows from which compiled functions pay for their compilation, some seconds once per installation."""
 
 
