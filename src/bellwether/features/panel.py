@@ -118,7 +118,9 @@ def compute(
         if looks:
             _look_across(looks, pieces, calendar, section or Section(), pool)
         n = int(ends[-1]) if len(ends) else 0
-        out = [np.empty(n) for _ in view.features]
+        out = list(
+            np.empty((len(view.features), n))
+        )  # one block: the kernel maps it in large pages
         spaces = _Spaces(pieces)
 
         def one(at: int) -> None:
