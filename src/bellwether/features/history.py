@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from bellwether.core.asof import as_of
 from bellwether.core.calendar import SessionCalendar
 from bellwether.core.types import FeatureVector
 from bellwether.features.adjust import adjust_forward
+from bellwether.features.arrays import Array, run
 from bellwether.features.catalog import FeatureView
-from bellwether.features.exact import ARRAY_PAIRS, ARRAY_UNARY
 from bellwether.features.inputs import columns_for
-from bellwether.features.program import Program, Step
 
-Array = npt.NDArray[np.float64]
 BAR_KEYS = ("symbol", "session")
 
 
@@ -43,62 +39,6 @@ def evaluate(view: FeatureView, columns: Mapping[str, Array]) -> Array:
     return np.ascontiguousarray(out.T)
 
 
-def run(program: Program, columns: Mapping[str, Array], out: Array) -> None:
-    """Run `program` over arrays of shape (n_sessions,) into `out`, (n_outputs, n_sessions).
-
-    Results that nobody reads any more are let go of, so that the next ones find warm memory.
-    """
-    values: list[Any] = [None] * len(program.steps)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        for at, (step, (given, spent)) in enumerate(zip(program.steps, program.done, strict=True)):
-            values[at] = _result(step, values, columns)
-            for i in given:
-                out[i] = values[at]
-                out[i, : program.warm_ups[i]] = np.nan
-            for old in spent:
-                values[old] = None
-
-
-def run_all(program: Program, columns: Mapping[str, Array]) -> list[Any]:
-    """Return what each step of `program` gives: arrays, numbers, or tuples where it gives several."""
-    values: list[Any] = []
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        for step in program.steps:
-            values.append(_result(step, values, columns))
-    return values
-
-
-def _result(step: Step, values: Sequence[Any], columns: Mapping[str, Array]) -> Any:
-    args = [values[i] for i in step.args]
-    if step.do == "ta":
-        return _talib(step, args)
-    if step.do in ("pair", "unary"):
-        return (ARRAY_PAIRS if step.do == "pair" else ARRAY_UNARY)[str(step.how)](*args)
-    if step.do == "lag":
-        return _lagged(args[0], int(str(step.how)))
-    if step.do == "column":
-        return np.ascontiguousarray(columns[str(step.how)], dtype=np.float64)
-    return step.how if step.do == "const" else args[0][step.how]
-
-
-def _lagged(values: Array, sessions: int) -> Array:
-    out = np.empty_like(values)
-    out[:sessions] = np.nan
-    out[sessions:] = values[: max(len(values) - sessions, 0)]
-    return out
-
-
-def _talib(step: Step, inputs: list[Array]) -> Array | tuple[Array, ...]:
-    from talib import _ta_lib
-
-    function, params, outputs = cast("tuple[str, tuple[tuple[str, float], ...], int]", step.how)
-    if any(len(i) == 0 or (np.isnan(i[-1]) and np.isnan(i).all()) for i in inputs):
-        missing = np.full(len(inputs[0]), np.nan)
-        return missing if outputs == 1 else (missing,) * outputs
-    found: Array | tuple[Array, ...] = getattr(_ta_lib, function)(*inputs, **dict(params))
-    return found
-
-
 def feature_frame(view: FeatureView, series: pl.DataFrame) -> pl.DataFrame:
     """Compute `view` over one series (schema SERIES) as a frame.
 
@@ -116,15 +56,15 @@ def feature_frame(view: FeatureView, series: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def blank(view: FeatureView, series: pl.DataFrame, out: Array) -> None:
-    """Empty what the adjustment of each bar cannot tell, in `out` of shape (n_features, n_sessions)."""
+def blank(view: FeatureView, series: pl.DataFrame, out: Array | Sequence[Array]) -> None:
+    """Empty what the adjustment of each bar cannot tell, in the rows of `out`, one a feature."""
     told = series["adjustment"]
-    if told.n_unique() == 1:
-        out[list(view.refused[told[0]])] = np.nan
-        return
-    for adjustment in told.unique():
-        at = (told == adjustment).to_numpy()
-        out[np.ix_(view.refused[adjustment], at)] = np.nan
+    all_alike = bool((told == told.first()).all())
+    for adjustment in told.head(1) if all_alike else told.unique():
+        refused = view.refused[adjustment]
+        at = (told == adjustment).to_numpy() if refused else None
+        for i in refused:
+            out[i][at] = np.nan
 
 
 def as_known(

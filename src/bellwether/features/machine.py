@@ -1,16 +1,17 @@
 """A program run one session at a time: the state of every lag and every TA-Lib function."""
 
-from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.features.exact import FLOAT_PAIRS, FLOAT_UNARY, NAN
+from bellwether.features.exact import NAN
 from bellwether.features.expr import talib_lookback
 from bellwether.features.program import Program, Step
+from bellwether.features.schedule import Layout, layout
 
 Array = npt.NDArray[np.float64]
 Do = Callable[[], None]
@@ -23,31 +24,44 @@ class _Handle(Protocol):
 
 
 class Machine:
-    """One symbol's state. Not thread-safe: its sessions come in order through one caller."""
+    """One symbol's state. Not thread-safe: its sessions come in order through one caller.
+
+    TA-Lib's functions keep their state in its handles; all other steps are rows of a table that one
+    compiled loop goes through (`tape.py`).
+    """
 
     def __init__(self, program: Program) -> None:
+        from bellwether.features.tape import play
+
         self._program = program
-        self._values: list[Any] = [NAN] * len(program.steps)
+        self._layout: Layout = layout(program)
+        self._table = self._layout.table.copy()
+        self._memory = self._layout.memory.copy()
+        self._view: Any = memoryview(cast(Any, self._memory))
+        self._given: list[float] = [NAN] * len(program.steps)
         self._columns = [i for i, s in enumerate(program.steps) if s.do == "column"]
         self._steps: list[Do] = []
         self._place: dict[int, int] = {}
-        self._rings: dict[int, list[float]] = {}
-        self._turns: dict[int, list[int]] = {}
-        for at, step in enumerate(program.steps):
-            self._lay(at, step)
-        self._pick = _picker(program.outputs)
+        table, memory = self._table, self._memory
+        for part in self._layout.parts:
+            if isinstance(part, int):
+                self._place[part] = len(self._steps)
+                self._steps.append(self._waiting(part, program.steps[part], []))
+            else:
+                first, last = part
+                self._steps.append(partial(play, table, memory, first, last))
         self._longest = max(program.warm_ups, default=0)
         self.sessions = 0
 
     def advance(self, inputs: Sequence[float]) -> Array:
         """Take the columns of one session, in the program's order, and return its outputs."""
-        values = self._values
+        view, given = self._view, self._given
         for at, x in zip(self._columns, inputs, strict=True):
-            values[at] = x
+            given[at] = view[at] = x
         for do in self._steps:
             do()
         self.sessions += 1
-        out: Array = np.frombuffer(array("d", self._pick(values)))
+        out: Array = self._memory[self._layout.outputs :].copy()
         if self.sessions <= self._longest:
             out[[w >= self.sessions for w in self._program.warm_ups]] = NAN
         return out
@@ -55,65 +69,33 @@ class Machine:
     def load(self, values: Sequence[Any], n: int) -> None:
         """Take the state after `n` sessions from what each step gave in history."""
         for at, step in enumerate(self._program.steps):
-            if step.do == "lag":
-                self._load_lag(at, values[step.args[0]], n)
-            elif step.do == "ta":
+            if at in self._place:
                 self._load_talib(at, step, [values[i] for i in step.args], n)
-            if step.do != "const" and n:
-                said = values[at]
-                last = tuple(float(x[-1]) for x in said) if isinstance(said, tuple) else said[-1]
-                self._values[at] = last if isinstance(last, tuple) else float(last)
+            if at in self._layout.rings:
+                self._load_ring(at, values[step.args[0]], n)
+            if step.do != "const" and n and not isinstance(values[at], tuple):
+                self._memory[at] = values[at][-1]
         self.sessions = n
 
     def state(self) -> bytes:
         """Return what every step gave last and every lag holds, for comparison."""
-        flat: list[float] = []
-        for value in self._values:
-            flat += value if isinstance(value, tuple) else (value,)
-        for at, ring in self._rings.items():
-            turn = self._turns[at][0]
-            flat += ring[turn:] + ring[:turn]
-        told = np.array([*flat, float(self.sessions)], dtype="<f8")
+        held = [self._memory[: len(self._program.steps)]]
+        for row, start, size in self._layout.rings.values():
+            held.append(
+                np.roll(self._memory[start : start + size], -self._layout.turn(self._table, row))
+            )
+        told = np.concatenate([*held, [float(self.sessions)]]).astype("<f8")
         told[np.isnan(told)] = NAN
         return told.tobytes()
 
-    def _lay(self, at: int, step: Step) -> None:
-        values = self._values
-        if step.do == "const":
-            values[at] = step.how
-            return
-        if step.do == "column":
-            return
-        self._place[at] = len(self._steps)
-        if step.do == "lag":
-            self._steps.append(self._lag(at, step))
-        elif step.do == "ta":
-            self._steps.append(self._waiting(at, step, []))
-        else:
-            self._steps.append(_plain(values, at, step))
-
-    def _lag(self, at: int, step: Step) -> Do:
-        values, (x,), size = self._values, step.args, int(str(step.how))
-        ring = self._rings[at] = [NAN] * size
-        turn = self._turns[at] = [0]
-
-        def do() -> None:
-            i = turn[0]
-            values[at] = ring[i]
-            ring[i] = values[x]
-            turn[0] = i + 1 if i + 1 < size else 0
-
-        return do
-
     def _waiting(self, at: int, step: Step, held: list[tuple[float, ...]]) -> Do:
         """Gather inputs until the function has its lookback, then open its handle in place."""
-        values, args = self._values, step.args
-        function, params, outputs = _talib(step)
+        source, args = self._source(step), step.args
+        function, params, _ = _talib(step)
         need = talib_lookback(function, params) + 1
-        values[at] = NAN if outputs == 1 else (NAN,) * outputs
 
         def do() -> None:
-            inputs = tuple(values[i] for i in args)
+            inputs = tuple(source[i] for i in args)
             if any(x != x for x in inputs):  # noqa: PLR0124  (NaN: an input still warms up)
                 return
             held.append(inputs)
@@ -122,20 +104,34 @@ class Machine:
 
         return do
 
+    def _source(self, step: Step) -> Any:
+        """Return where a function reads: columns from a list, which is the fastest."""
+        columns = all(self._program.steps[i].do == "column" for i in step.args)
+        return self._given if columns else self._view
+
     def _open(self, at: int, step: Step, arrays: list[Array]) -> None:
         from talib import stream
 
-        function, params, _ = _talib(step)
+        function, params, outputs = _talib(step)
         handle = cast(_Handle, getattr(stream, function)(*arrays, **dict(params)))
-        self._values[at] = handle.value
-        self._steps[self._place[at]] = _live(self._values, at, step.args, handle.update)
+        if outputs == 1:
+            self._view[at] = handle.value
+            do = _one_result(self._source(step), step.args, self._view, at, handle.update)
+        else:
+            picks = [(self._program.picks.get((at, k)), k) for k in range(outputs)]
+            wanted = [(to, k) for to, k in picks if to is not None]
+            do = _results(self._source(step), step.args, self._view, wanted, handle.update)
+            for to, k in wanted:
+                self._view[to] = cast("tuple[float, ...]", handle.value)[k]
+        self._steps[self._place[at]] = do
 
-    def _load_lag(self, at: int, values: Array, n: int) -> None:
-        ring = self._rings[at]
-        size = len(ring)
-        tail = [float(x) for x in values[max(n - size, 0) :]] if n else []
-        ring[:] = [NAN] * (size - len(tail)) + tail
-        self._turns[at][0] = 0
+    def _load_ring(self, at: int, values: Array, n: int) -> None:
+        row, start, size = self._layout.rings[at]
+        tail = values[max(n - size, 0) : n]
+        ring = self._memory[start : start + size]
+        ring[:] = NAN
+        ring[size - len(tail) :] = tail
+        self._layout.turn_back(self._table, row)
 
     def _load_talib(self, at: int, step: Step, inputs: list[Array], n: int) -> None:
         function, params, _ = _talib(step)
@@ -153,75 +149,39 @@ def _talib(step: Step) -> tuple[str, tuple[tuple[str, int | float], ...], int]:
     return cast("tuple[str, tuple[tuple[str, int | float], ...], int]", step.how)
 
 
-def _picker(outputs: tuple[int, ...]) -> Callable[[list[Any]], Any]:
-    if len(outputs) == 1:
-        return itemgetter(slice(outputs[0], outputs[0] + 1))
-    return itemgetter(*outputs)
-
-
-def _plain(values: list[Any], at: int, step: Step) -> Do:
-    if step.do == "unary":
-        of_one, (x,) = FLOAT_UNARY[str(step.how)], step.args
-
-        def unary() -> None:
-            values[at] = of_one(values[x])
-
-        return unary
-    if step.do == "pick":
-        (x,), output = step.args, int(str(step.how))
-
-        def pick() -> None:
-            values[at] = values[x][output]
-
-        return pick
-    return _pair(values, at, str(step.how), *step.args)
-
-
-def _pair(values: list[Any], at: int, how: str, x: int, y: int) -> Do:
-    """Return the step of two values; the four common ones are written out, being the most."""
-
-    def plus() -> None:
-        values[at] = values[x] + values[y]
-
-    def minus() -> None:
-        values[at] = values[x] - values[y]
-
-    def times() -> None:
-        values[at] = values[x] * values[y]
-
-    def over() -> None:
-        right = values[y]
-        values[at] = 0.0 if right == 0.0 else values[x] / right
-
-    written = {"+": plus, "-": minus, "*": times, "/": over}
-    if how in written:
-        return written[how]
-    of_two = FLOAT_PAIRS[how]
-
-    def other() -> None:
-        values[at] = of_two(values[x], values[y])
-
-    return other
-
-
-def _live(values: list[Any], at: int, args: tuple[int, ...], update: Callable[..., Any]) -> Do:
-    """Return the step of an open handle; one shape an arity, since this is where time goes."""
+def _one_result(
+    source: Any, args: tuple[int, ...], view: Any, to: int, update: Callable[..., Any]
+) -> Do:
+    """Return the step of an open handle; written out, since this is where time goes."""
     if len(args) == 1:
         (a,) = args
 
         def one() -> None:
-            values[at] = update(values[a])
+            view[to] = update(source[a])
 
         return one
-    if len(args) == 3:  # noqa: PLR2004
-        a, b, c = args
+    read = itemgetter(*args)
 
-        def three() -> None:
-            values[at] = update(values[a], values[b], values[c])
+    def many() -> None:
+        view[to] = update(*read(source))
 
-        return three
+    return many
 
-    def any_number() -> None:
-        values[at] = update(*[values[i] for i in args])
 
-    return any_number
+def _results(
+    source: Any,
+    args: tuple[int, ...],
+    view: Any,
+    wanted: list[tuple[int, int]],
+    update: Callable[..., Any],
+) -> Do:
+    read = (
+        itemgetter(args[0], *args[1:]) if len(args) > 1 else itemgetter(slice(args[0], args[0] + 1))
+    )
+
+    def several() -> None:
+        told = update(*read(source))
+        for to, k in wanted:
+            view[to] = told[k]
+
+    return several

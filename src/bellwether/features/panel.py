@@ -3,6 +3,7 @@
 TA-Lib and NumPy let go of the interpreter's lock, so threads share the cores and the arrays.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,15 +13,20 @@ import numpy as np
 import polars as pl
 
 from bellwether.core.calendar import SessionCalendar
+from bellwether.features.arrays import Array, Workspace, run
 from bellwether.features.expr import Across
 from bellwether.features.feature import FeatureView
-from bellwether.features.history import Array, blank, run
+from bellwether.features.history import blank
 from bellwether.features.inputs import columns_for
 from bellwether.features.program import Program, compiled
 from bellwether.features.section import Codes, look, stages
 
 State = tuple[pl.DataFrame, pl.Series | None]
 """One symbol's series as known for a time, and which rows were decided in it (None: all)."""
+
+
+MANY = 2_000_000
+"""Rows from which compiled functions pay for their compilation, some seconds once per installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +60,29 @@ class _Piece:
         return columns_for(self.series, own) | self.extra
 
     def rows(self) -> pl.DataFrame:
-        told = self.series.select("symbol", "session", last_close="raw_close")
+        told = _keys(self.series)
         return told if self.kept is None else told.filter(self.kept)
 
 
-def split(frame: pl.DataFrame) -> dict[str, list[State]]:
+class Parts(dict[str, Sequence[State]]):
+    """A frame parted by symbol, which remembers the frame it was."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        runs = frame["symbol"].rle().struct.unnest()
+        starts = (runs["len"].cum_sum() - runs["len"]).to_list()
+        spans = zip(runs["value"], starts, runs["len"], strict=True)
+        super().__init__({s: [(frame.slice(start, n), None)] for s, start, n in spans})
+        self.frame = frame
+        self.in_order = list(self) == sorted(runs["value"].to_list())
+
+
+def split(frame: pl.DataFrame) -> Parts:
     """Part a frame (schema SERIES, by symbol and session) by symbol, without copying."""
-    runs = frame["symbol"].rle().struct.unnest()
-    starts = (runs["len"].cum_sum() - runs["len"]).to_list()
-    spans = zip(runs["value"], starts, runs["len"], strict=True)
-    return {symbol: [(frame.slice(start, n), None)] for symbol, start, n in spans}
+    return Parts(frame)
+
+
+def _keys(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select("symbol", "session", last_close="raw_close")
 
 
 def compute(
@@ -98,15 +117,23 @@ def compute(
     with ThreadPoolExecutor(workers) as pool:
         if looks:
             _look_across(looks, pieces, calendar, section or Section(), pool)
-        out = np.empty((len(view.features), int(ends[-1]) if len(ends) else 0))
+        n = int(ends[-1]) if len(ends) else 0
+        out = list(
+            np.empty((len(view.features), n))
+        )  # one block: the kernel maps it in large pages
+        spaces = _Spaces(pieces)
 
         def one(at: int) -> None:
-            _into(view, pieces[at], out[:, ends[at] - pieces[at].at.size : ends[at]])
+            mine = slice(ends[at] - pieces[at].at.size, ends[at])
+            _into(view, pieces[at], [column[mine] for column in out], spaces.mine)
 
         list(pool.map(one, range(len(pieces))))
-    rows = [p.rows() for p in pieces]
-    frame: pl.DataFrame = pl.concat(rows, rechunk=True).with_columns(
-        pl.Series(name, out[i]) for i, name in enumerate(view.columns)
+    if isinstance(states, Parts) and states.in_order:
+        rows = _keys(states.frame)
+    else:
+        rows = pl.concat([p.rows() for p in pieces], rechunk=True)
+    frame = rows.with_columns(
+        _adopted(name, column) for name, column in zip(view.columns, out, strict=True)
     )
     whole = all(p.kept is None for p in pieces)
     return frame if whole else frame.sort("symbol", "session")
@@ -124,15 +151,33 @@ def _pieces(symbol: int, states: Sequence[State]) -> Iterable[_Piece]:
         yield _Piece(symbol, series, kept, np.flatnonzero(kept))
 
 
-def _into(view: FeatureView, piece: _Piece, out: Array) -> None:
+class _Spaces(threading.local):
+    """A workspace for each thread; compiled functions where there is enough to do."""
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        rows = sum(p.series.height for p in pieces)
+        self.mine = Workspace(kernels=rows >= MANY)
+
+
+def _into(view: FeatureView, piece: _Piece, out: list[Array], workspace: Workspace) -> None:
     program = view.program
-    whole = out if piece.kept is None else np.empty((len(out), piece.series.height))
-    run(program, piece.columns(program), whole)
+    whole = out if piece.kept is None else [np.empty(piece.series.height) for _ in out]
+    run(program, piece.columns(program), whole, workspace)
     if piece.extra:
-        whole[np.isnan(whole)] = np.nan
+        for row in whole:
+            row[np.isnan(row)] = np.nan
     blank(view, piece.series, whole)
     if piece.kept is not None:
-        out[:] = whole[:, piece.kept]
+        for row, found in zip(out, whole, strict=True):
+            row[:] = found[piece.kept]
+
+
+def _adopted(name: str, column: Array) -> pl.Series:
+    """Make a column of an array without copying it; nobody writes to it any more."""
+    import pyarrow as pa
+
+    held = pa.Array.from_buffers(pa.float64(), len(column), [None, pa.py_buffer(column)])
+    return pl.Series(name, held)
 
 
 def _look_across(
@@ -143,6 +188,7 @@ def _look_across(
     pool: ThreadPoolExecutor,
 ) -> None:
     """Fill `extra` of every piece with what each look across the section gave."""
+    spaces = _Spaces(pieces)
     places = [calendar.positions(p.series["session"].to_numpy()) for p in pieces]
     base = min((int(x[0]) for x in places if len(x)), default=0)
     shape = (
@@ -157,7 +203,7 @@ def _look_across(
         def one(at: int, program: Program = program, values: Array = values) -> None:
             piece, place = pieces[at], places[at] - base
             out = np.empty((len(program.outputs), len(place)))
-            run(program, piece.columns(program), out)
+            run(program, piece.columns(program), out, spaces.mine)
             values[:, piece.symbol, place[piece.at]] = out[:, piece.at]
 
         list(pool.map(one, range(len(pieces))))

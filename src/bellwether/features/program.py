@@ -63,6 +63,24 @@ class Program:
         return tuple((g, tuple(s)) for g, s in zip(given, spent, strict=True))
 
     @cached_property
+    def picks(self) -> dict[tuple[int, int], int]:
+        """For each step and each of its outputs that is read, the step that picks it."""
+        picked = ((at, s) for at, s in enumerate(self.steps) if s.do == "pick")
+        return {(s.args[0], int(str(s.how))): at for at, s in picked}
+
+    @cached_property
+    def mates(self) -> dict[int, dict[str, int]]:
+        """For each TA-Lib step the steps of the same inputs and parameters, by function."""
+        alike: dict[Hashable, dict[str, int]] = {}
+        found = {}
+        for at, step in enumerate(self.steps):
+            if step.do == "ta" and isinstance(step.how, tuple):
+                function, params, _ = step.how
+                found[at] = alike.setdefault((step.args, params), {})
+                found[at][function] = at
+        return found
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that are read."""
         return tuple(str(s.how) for s in self.steps if s.do == "column")

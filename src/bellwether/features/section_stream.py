@@ -9,10 +9,10 @@ from bellwether.core.calendar import SessionCalendar
 from bellwether.core.errors import SchemaViolation
 from bellwether.core.types import Bar
 from bellwether.features.adjust import AdjustedBar, ForwardAdjuster
+from bellwether.features.arrays import Array
 from bellwether.features.exact import NAN
 from bellwether.features.expr import Across
 from bellwether.features.feature import FeatureView
-from bellwether.features.history import Array
 from bellwether.features.inputs import reader
 from bellwether.features.machine import Machine
 from bellwether.features.program import Program, compiled

@@ -22,9 +22,9 @@ from bellwether.features.adjust import (
     adjust_forward,
     bars_in_order,
 )
+from bellwether.features.arrays import Array, run_all
 from bellwether.features.catalog import FeatureView
 from bellwether.features.exact import NAN
-from bellwether.features.history import Array, run_all
 from bellwether.features.inputs import columns_for, reader
 from bellwether.features.machine import Machine
 
