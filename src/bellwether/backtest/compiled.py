@@ -1,14 +1,20 @@
-"""Compilation, and the few steps that every compiled file needs."""
+"""Compilation, and the few steps that every compiled file needs.
 
+A function that is called for each symbol takes numbers only, and loops take their arrays out of the
+named tuples first: reading one out of a tuple counts a reference, which costs more than an order.
+"""
+
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
 
 from bellwether.backtest import rows
-from bellwether.backtest.books import Books, State
+from bellwether.backtest.books import Books, State, Terms
 
 F = TypeVar("F", bound=Callable[..., object])
+Rates = tuple[float, float, float, float, float]
 ROUNDING = 1e-9  # of a position or a lot: smaller differences come from arithmetic
 
 
@@ -27,9 +33,9 @@ def kept(function: F) -> F:
 
 
 @compiled
-def at(table: Any, t: int, j: int) -> Any:
-    """Read a table whose one row may stand for all sessions."""
-    return table[t if table.shape[0] > 1 else 0, j]
+def line(table: Any, t: int) -> Any:
+    """Return a session's row of a table whose one row may stand for all sessions."""
+    return table[t if table.shape[0] > 1 else 0]
 
 
 @compiled
@@ -40,10 +46,70 @@ def fail(s: State, what: int, t: int, j: int) -> None:
 
 
 @compiled
+def put(one: Any, t: int, j: int, kind: int, value: tuple[float, float, float]) -> None:
+    """Write one record."""
+    one.session, one.symbol, one.kind = t, j, kind
+    one.shares, one.price, one.cost_usd = value
+
+
+@compiled
 def note(b: Books, t: int, j: int, kind: int, value: tuple[float, float, float]) -> None:
-    """Keep an order's record, where records are kept."""
-    if b.order_session.size > 0:
-        i = b.order_count[0]
-        b.order_session[i], b.order_symbol[i], b.order_kind[i] = t, j, kind
-        b.order_value[i, 0], b.order_value[i, 1], b.order_value[i, 2] = value
-        b.order_count[0] = i + 1
+    """Keep the record of a settlement, where records are kept."""
+    if b.orders.size > 0:
+        put(b.orders[b.order_count[0]], t, j, kind, value)
+        b.order_count[0] += 1
+
+
+@compiled
+def signed(size: float, like: float) -> float:
+    """Return a size with the sign of another number; the library's own is a call that stays one."""
+    return -size if like < 0 else size
+
+
+@compiled
+def whole_lots(lot: float, held: float, order: float) -> float:
+    """Round an order towards 0 to lots; one that closes a position may be odd."""
+    if abs(held + order) <= ROUNDING * abs(held):
+        return -held
+    if lot > 0:
+        return signed(math.floor(abs(order) / lot + ROUNDING) * lot, order)
+    return order
+
+
+@compiled
+def opening(held: float, order: float) -> float:
+    """Return the part of an order that leads away from 0."""
+    if held * order >= 0:
+        return order
+    return signed(max(abs(order) - abs(held), 0.0), order)
+
+
+@compiled
+def freed(locked: bool, held: float, order: float, price: float, cost: float) -> float:  # noqa: FBT001
+    """Return what an order adds to the cash that may be spent; proceeds of shorts may be locked."""
+    change = -order * price - cost
+    if locked:
+        change -= (max(-held - order, 0.0) - max(-held, 0.0)) * price
+    return change
+
+
+@compiled
+def rates_of(r: Terms) -> Rates:
+    """Take what an order costs out of the rules."""
+    return r.commission, r.per_share, r.minimum, r.slippage, r.impact
+
+
+@compiled
+def quote(
+    rates: Rates, order: float, price: float, spread: float, adv: float, sigma: float
+) -> tuple[float, float, float, float]:
+    """Work out what an order costs, kind by kind; the impact is NaN where it cannot be known."""
+    by_value, per_share, minimum, slippage, coefficient = rates
+    size = abs(order)
+    notional = size * price
+    commission = max(notional * by_value + size * per_share, minimum)
+    impact = 0.0
+    if coefficient > 0:
+        known = sigma >= 0 and adv > 0
+        impact = notional * coefficient * sigma * math.sqrt(notional / adv) if known else math.nan
+    return commission, notional * spread, notional * slippage, impact

@@ -8,148 +8,187 @@ import math
 
 from bellwether.backtest import rows
 from bellwether.backtest.books import Books, Floats, Panel, State, Terms
-from bellwether.backtest.compiled import ROUNDING, at, compiled, fail, kept, note
-from bellwether.backtest.orders import afford, bound, decide
+from bellwether.backtest.compiled import ROUNDING, compiled, fail, kept, line, note, put, signed
+from bellwether.backtest.costs import SESSIONS_PER_YEAR
+from bellwether.backtest.orders import afford, bound, charge, cut, decide, price, spendable
 
 
 @compiled
 def accrue(p: Panel, r: Terms, s: State, b: Books, t: int) -> None:
     """Pay interest on the cash that lay overnight, or charge it where cash was short."""
     base = s.cash[0] - (b.session[rows.SHORT, t - 1] if r.locked else 0.0)
-    rate = at(p.cash_rate, t, 0)
+    rate = line(p.cash_rate, t)[0]
     if base >= 0:
         b.session[rows.INTEREST, t] = base * rate * r.interest
     else:
-        b.session[rows.MARGIN, t] = -base * (max(rate, 0.0) * r.margin_rate + r.margin_spread)
+        owed = max(rate, 0.0) * r.margin_rate + r.margin_spread
+        b.session[rows.MARGIN, t] = -base * owed
     s.cash[0] += b.session[rows.INTEREST, t] - b.session[rows.MARGIN, t]
 
 
 @compiled
 def gather(targets: Floats, row: int, s: State) -> int:
     """List the symbols that are held, waited for or wanted; return how many."""
+    shares, want, active = s.shares, s.want, s.active
+    wishes, decided = targets[max(row, 0)], row >= 0
     n = 0
-    for j in range(s.shares.size):
-        wish = targets[row, j] if row >= 0 else math.nan
-        if s.shares[j] != 0 or not math.isnan(s.want[j]) or abs(wish) > 0:
-            s.active[n] = j
-            n += 1
+    for j in range(shares.size):  # without a branch, which would be guessed wrong half of the time
+        active[n] = j
+        n += (shares[j] != 0) | (not math.isnan(want[j])) | (decided & (abs(wishes[j]) > 0))
     return n
 
 
 @compiled
-def act(p: Panel, r: Terms, s: State, b: Books, t: int, j: int) -> None:
-    """Apply a symbol's split, dividend and delisting to what is held of it."""
-    ratio = at(p.split, t, j)
-    if s.shares[j] == 0:
-        s.price[j] = p.close[t - 1, j]
-    s.price[j] /= ratio
-    s.want[j] *= ratio
-    if s.shares[j] != 0:
-        s.shares[j] *= ratio
-        paid = s.shares[j] * at(p.dividend, t, j)
-        b.session[rows.DIVIDENDS, t] += paid
-        b.symbol[rows.OF_DIVIDENDS, j] += paid
-        gone = 0.0
-        worth = s.price[j]
-        if 0 <= p.delisted_at[j] <= t:
-            gone = s.shares[j]
-            worth *= 1 + p.delisting_return[j]
-            b.counts[rows.SETTLEMENTS, t] += 1
-            note(b, t, j, 1, (-gone, worth, 0.0))
-        elif r.lot > 0 and ratio != 1:
-            whole = math.floor(abs(s.shares[j]) + ROUNDING)
-            gone = s.shares[j] - math.copysign(whole, s.shares[j])
-        s.shares[j] -= gone
-        b.session[rows.SETTLED, t] += gone * worth
-        b.symbol[rows.OF_FLOW, j] += gone * worth + paid
-        s.cash[0] += gone * worth + paid
+def act(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
+    """Apply splits, dividends and delistings to what is held."""
+    split, dividend, before = line(p.split, t), line(p.dividend, t), p.close[t - 1]
+    gone = p.delisted_at
+    active, shares, last, want, symbol = s.active, s.shares, s.price, s.want, b.symbol
+    for i in range(n):
+        j = active[i]
+        if shares[j] == 0:
+            last[j] = before[j]
+        if split[j] != 1:
+            last[j] /= split[j]
+            want[j] *= split[j]
+            shares[j] *= split[j]
+        if shares[j] == 0:
+            continue
+        if dividend[j] != 0:
+            paid = shares[j] * dividend[j]
+            b.session[rows.DIVIDENDS, t] += paid
+            symbol[rows.OF_DIVIDENDS, j] += paid
+            symbol[rows.OF_FLOW, j] += paid
+            s.cash[0] += paid
+        if 0 <= gone[j] <= t or (r.lot > 0 and split[j] != 1):
+            settle(p, s, b, t, j)
 
 
 @compiled
-def price(p: Panel, s: State, t: int, n: int) -> None:
-    """Find the price of each active symbol at this open: the open, or else the last close."""
-    for i in range(n):
-        j = s.active[i]
-        opened = p.open[t, j]
-        s.fill[j] = s.price[j] if math.isnan(opened) else opened
+def settle(p: Panel, s: State, b: Books, t: int, j: int) -> None:
+    """Pay out a delisted position, or the fraction of a share that a split left."""
+    gone, worth = s.shares[j], s.price[j]
+    if 0 <= p.delisted_at[j] <= t:
+        worth *= 1 + p.delisting_return[j]
+        b.counts[rows.SETTLEMENTS, t] += 1
+        note(b, t, j, 1, (-gone, worth, 0.0))
+    else:
+        gone -= signed(math.floor(abs(gone) + ROUNDING), gone)
+    s.shares[j] -= gone
+    b.session[rows.SETTLED, t] += gone * worth
+    b.symbol[rows.OF_FLOW, j] += gone * worth
+    s.cash[0] += gone * worth
 
 
 @compiled
 def worth(s: State, n: int) -> float:
     """Return equity at this open."""
+    active, shares, fill = s.active, s.shares, s.fill
     total = s.cash[0]
     for i in range(n):
-        j = s.active[i]
-        if s.shares[j] != 0:
-            total += s.shares[j] * s.fill[j]
+        j = active[i]
+        if shares[j] != 0:
+            total += shares[j] * fill[j]
     return float(total)
 
 
 @compiled
-def trade(s: State, b: Books, t: int, n: int) -> None:
+def trade(s: State, b: Books, t: int, m: int) -> None:
     """Fill the orders, and pay for them."""
-    for i in range(n):
-        j = s.active[i]
-        order = s.order[j]
-        if order == 0:
+    sent, shares, orders, fill = s.sent, s.shares, s.order, s.fill
+    charges, cost, symbol = s.charge, s.cost, b.symbol
+    count, traded, bought, spent = 0, 0.0, 0.0, 0.0
+    for i in range(m):
+        j = sent[i]
+        if orders[j] == 0:
             continue
-        value = order * s.fill[j]
-        cost = 0.0
-        for kind in range(4):
-            cost += s.charge[kind, j]
-            b.session[rows.COMMISSION + kind, t] += s.charge[kind, j]
-            b.symbol[kind, j] += s.charge[kind, j]
-        s.shares[j] += order
-        s.cash[0] -= value + cost
-        b.session[rows.TRADED, t] += abs(value)
-        b.session[rows.BOUGHT, t] += value
-        b.symbol[rows.OF_TRADED, j] += abs(value)
-        b.symbol[rows.OF_FLOW, j] -= value
-        b.counts[rows.ORDERS, t] += 1
-        note(b, t, j, 0, (order, s.fill[j], cost))
+        value = orders[j] * fill[j]
+        shares[j] += orders[j]
+        count += 1
+        traded += abs(value)
+        bought += value
+        spent += value + cost[j]
+        symbol[rows.OF_TRADED, j] += abs(value)
+        symbol[rows.OF_FLOW, j] -= value
+    for kind in range(4):
+        paid = 0.0
+        for i in range(m):
+            j = sent[i]
+            if orders[j] != 0:
+                paid += charges[kind, j]
+                symbol[kind, j] += charges[kind, j]
+        b.session[rows.COMMISSION + kind, t] = paid
+    b.session[rows.TRADED, t], b.session[rows.BOUGHT, t] = traded, bought
+    s.cash[0] -= spent
+    b.counts[rows.ORDERS, t] = count
+    if count > 0 and b.orders.size > 0:
+        record(s, b, t, m)
+
+
+@compiled
+def record(s: State, b: Books, t: int, m: int) -> None:
+    """Keep the record of each fill."""
+    sent, orders, fill, cost = s.sent, s.order, s.fill, s.cost
+    records, at = b.orders, b.order_count[0]
+    for i in range(m):
+        j = sent[i]
+        if orders[j] != 0:
+            put(records[at], t, j, 0, (orders[j], fill[j], cost[j]))
+            at += 1
+    b.order_count[0] = at
 
 
 @compiled
 def mark(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
     """Value what is held at the close, carried where nothing was told, and pay the lenders."""
+    close, halted, rates = p.close[t], line(p.halted, t), line(p.borrow_rate, t)
+    active, shares, last, symbol = s.active, s.shares, s.price, b.symbol
+    long, short, paid = 0.0, 0.0, 0.0
     for i in range(n):
-        j = s.active[i]
-        if s.shares[j] == 0:
+        j = active[i]
+        if shares[j] == 0:
             continue
-        close = p.close[t, j]
-        if not math.isnan(close):
-            s.price[j] = close
+        if not math.isnan(close[j]):
+            last[j] = close[j]
         else:
             b.counts[rows.STALE, t] += 1
-            if not (r.fill_anyway or at(p.halted, t, j)):
+            if not (r.fill_anyway or halted[j]):
                 fail(s, rows.NO_CLOSE, t, j)
-        value = s.shares[j] * s.price[j]
+        value = shares[j] * last[j]
         if value >= 0:
-            b.session[rows.LONG, t] += value
+            long += value
         else:
-            b.session[rows.SHORT, t] -= value
-            fee = -value * at(p.borrow_rate, t, j)
-            b.session[rows.BORROW, t] += fee
-            b.symbol[rows.OF_BORROW, j] += fee
-    s.cash[0] -= b.session[rows.BORROW, t]
+            short -= value
+            fee = -value * rates[j] / SESSIONS_PER_YEAR
+            paid += fee
+            symbol[rows.OF_BORROW, j] += fee
+    b.session[rows.LONG, t], b.session[rows.SHORT, t] = long, short
+    b.session[rows.BORROW, t] = paid
+    s.cash[0] -= paid
+
+
+@compiled
+def ruin(s: State, b: Books, t: int, n: int) -> None:
+    """Close an account without equity at these prices, for good."""
+    s.ruined[0] = t
+    for i in range(n):
+        j = s.active[i]
+        if s.shares[j] != 0:
+            value = s.shares[j] * s.price[j]
+            b.session[rows.SETTLED, t] += value
+            b.symbol[rows.OF_FLOW, j] += value
+            s.cash[0] += value
+            note(b, t, j, 2, (-s.shares[j], s.price[j], 0.0))
+            s.shares[j] = 0.0
+    b.session[rows.LONG, t], b.session[rows.SHORT, t] = 0.0, 0.0
 
 
 @compiled
 def close_books(s: State, b: Books, t: int, n: int) -> None:
-    """Write the session down; an account without equity is closed at these prices for good."""
+    """Write the session down."""
     equity = s.cash[0] + b.session[rows.LONG, t] - b.session[rows.SHORT, t]
     if equity <= 0 and s.ruined[0] < 0:
-        s.ruined[0] = t
-        for i in range(n):
-            j = s.active[i]
-            value = s.shares[j] * s.price[j] if s.shares[j] != 0 else 0.0
-            b.session[rows.SETTLED, t] += value
-            b.symbol[rows.OF_FLOW, j] += value
-            s.cash[0] += value
-            if value != 0:
-                note(b, t, j, 2, (-s.shares[j], s.price[j], 0.0))
-            s.shares[j] = 0.0
-        b.session[rows.LONG, t], b.session[rows.SHORT, t] = 0.0, 0.0
+        ruin(s, b, t, n)
         equity = s.cash[0]
     b.session[rows.EQUITY, t], b.session[rows.CASH, t] = equity, s.cash[0]
     if s.cash[0] < 0:
@@ -167,17 +206,19 @@ def run(p: Panel, r: Terms, targets: Floats, s: State, b: Books) -> None:
             row = t - r.lag
             accrue(p, r, s, b, t)
             n = gather(targets, row, s)
-            for i in range(n):
-                act(p, r, s, b, t, s.active[i])
-            price(p, s, t, n)
-            equity = worth(s, n) if r.size_at_fill else b.session[rows.EQUITY, t - 1]
-            for i in range(n):
-                j = s.active[i]
-                if row >= 0 and not decide(targets, row, r, s, equity, j):
-                    b.counts[rows.UNPRICED, t] += 1
-                s.order[j] = bound(p, r, s, b, t, j)
-            afford(p, r, s, b, t, n)
-            trade(s, b, t, n)
+            act(p, r, s, b, t, n)
+            if r.size_at_fill or b.session[rows.SHORT, t - 1] > 0:
+                price(p, s, t, n)
+            if row >= 0:
+                equity = worth(s, n) if r.size_at_fill else b.session[rows.EQUITY, t - 1]
+                reference = s.fill if r.size_at_fill else s.price
+                b.counts[rows.UNPRICED, t] = decide(targets, row, s, equity, reference, n)
+            m = bound(p, r, s, b, t, n)
+            cut(p, r, s, b, t, m)
+            charge(p, r, s, t, m)
+            if not r.margin:
+                afford(p, r, s, b, t, m, spendable(r, s, b.session[rows.SHORT, t - 1], n))
+            trade(s, b, t, m)
             mark(p, r, s, b, t, n)
         close_books(s, b, t, n)
         if s.status[0] != rows.FINE:

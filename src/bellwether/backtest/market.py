@@ -1,13 +1,13 @@
 """What an account trades in: a panel of sessions and symbols, checked once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bellwether.backtest.books import Booleans, Floats, Integers, Panel
-from bellwether.backtest.costs import BPS, SESSIONS_PER_YEAR
+from bellwether.backtest.costs import BPS
 from bellwether.backtest.rules import Rules
 from bellwether.core.errors import InvalidRequest
 
@@ -88,6 +88,7 @@ class Market:
     cash_rate: Floats | None = None
     delisted_at: Integers | None = None
     delisting_return: Floats | None = None
+    closed: Booleans | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._set("sessions", _ascending(self.sessions))
@@ -103,6 +104,11 @@ class Market:
         if self.adjusted and not (self.split is None and self.dividend is None):
             raise InvalidRequest("adjusted", "prices that hold splits and dividends come without")
         self._per_session_and_symbol()
+        closed = self.halted
+        if self.volume is not None:
+            quiet = self.volume == 0
+            closed = quiet if closed is None else closed | quiet
+        self._set("closed", closed)
 
     def _per_session_and_symbol(self) -> None:
         n, k = self.shape
@@ -138,7 +144,7 @@ class Market:
 
     def until(self, t: int) -> Self:
         """Return what was known after close t: sessions 0 to t, and no delisting after them."""
-        given: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        given: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         n = self.shape[0]
         for name in (*TABLES, "cash_rate"):
             if given[name] is not None and given[name].shape[0] == n:
@@ -175,10 +181,6 @@ class Market:
 
         yearly = np.full((1, k), rules.costs.borrow_bps_per_year * BPS)
         borrow = yearly if self.borrow_rate is None else self.borrow_rate
-        closed = self.halted
-        if self.volume is not None:
-            quiet = self.volume == 0
-            closed = quiet if closed is None else closed | quiet
         never = np.full(k, -1, dtype=np.int64)
         lost = np.full(k, np.nan) if self.delisting_return is None else self.delisting_return
         lost = np.where(np.isnan(lost), rules.missing_delisting_return, lost)
@@ -187,10 +189,10 @@ class Market:
             close=self.close,
             split=table("splits", self.split, 1.0),
             dividend=table("dividends", self.dividend, 0.0),
-            halted=table("", closed, neutral=False),
+            halted=table("", self.closed, neutral=False),
             adv=table("", self.adv_usd, np.nan),
             volatility=table("", self.volatility, np.nan),
-            borrow_rate=table("borrow", borrow / SESSIONS_PER_YEAR, 0.0),
+            borrow_rate=table("borrow", borrow, 0.0),
             borrowable=table("borrow_availability", self.borrowable, neutral=True),
             cash_rate=np.zeros((1, 1)) if self.cash_rate is None else self.cash_rate,
             delisted_at=never if self.delisted_at is None else self.delisted_at,

@@ -4,166 +4,220 @@ import math
 
 from bellwether.backtest import rows
 from bellwether.backtest.books import Books, Floats, Panel, State, Terms
-from bellwether.backtest.compiled import ROUNDING, at, compiled, fail
+from bellwether.backtest.compiled import (
+    ROUNDING,
+    compiled,
+    fail,
+    freed,
+    line,
+    opening,
+    quote,
+    rates_of,
+    signed,
+    whole_lots,
+)
 
 
 @compiled
-def decide(targets: Floats, row: int, r: Terms, s: State, equity: float, j: int) -> bool:
-    """Turn a target into a wanted number of shares; False where no price is known for it."""
-    wish = targets[row, j]
-    if math.isnan(wish):
-        return True
-    if wish == 0:
-        s.want[j] = 0.0
-        return True
-    reference = s.fill[j] if r.size_at_fill else s.price[j]
-    s.want[j] = wish * equity / reference
-    if abs(s.want[j]) == math.inf:
-        fail(s, rows.BAD_TARGET, row, j)
-    return not math.isnan(reference)
-
-
-@compiled
-def whole_lots(r: Terms, held: float, order: float) -> float:
-    """Round an order towards 0 to lots; one that closes a position may be odd."""
-    left = held + order
-    if abs(left) <= ROUNDING * abs(held):
-        return -held
-    if r.lot > 0:
-        return math.copysign(math.floor(abs(order) / r.lot + ROUNDING) * r.lot, order)
-    return order
-
-
-@compiled
-def bound(p: Panel, r: Terms, s: State, b: Books, t: int, j: int) -> float:
-    """Find what of an order can be filled at this open; forget what does not wait."""
-    held = s.shares[j]
-    order = s.want[j] - held
-    waits = False
-    if math.isnan(order) or abs(order) <= ROUNDING * max(abs(s.want[j]), abs(held)):
-        order = 0.0
-    elif 0 <= p.delisted_at[j] <= t:
-        b.counts[rows.DELISTED_REFUSED, t] += 1
-        order = 0.0
-    elif not r.fill_anyway and at(p.halted, t, j):
-        b.counts[rows.HALTED, t] += 1
-        order, waits = 0.0, r.keep_halted
-    else:
-        order, capped = cut(p, r, s, b, t, j, order)
-        waits = capped and r.keep_unfilled
-    if not waits:
-        s.want[j] = math.nan
-    return order
-
-
-@compiled
-def cut(p: Panel, r: Terms, s: State, b: Books, t: int, j: int, order: float) -> tuple[float, bool]:
-    """Cut an order to what the market takes and a lender lends, in lots; say if it was capped."""
-    held = s.shares[j]
-    if math.isnan(s.fill[j]) or (math.isnan(p.open[t, j]) and not r.fill_anyway):
-        fail(s, rows.NO_OPEN, t, j)
-    capped = False
-    if r.cap < math.inf:
-        most = r.cap * at(p.adv, t - 1, j) / s.fill[j]
-        if not abs(order) <= most:
-            order = math.copysign(most, order) if most > 0 else 0.0
-            b.counts[rows.CAPPED, t] += 1
-            capped = True
-    if held + order < min(held, 0.0) and not at(p.borrowable, t - 1, j):
-        b.counts[rows.SHORT_REFUSED, t] += 1
-        order = -max(held, 0.0)
-    return (whole_lots(r, held, order) if order != 0 else 0.0), capped
-
-
-@compiled
-def quote(p: Panel, r: Terms, s: State, t: int, j: int) -> float:
-    """Work out what an order costs, kind by kind; return the sum."""
-    size = abs(s.order[j])
-    notional = size * s.fill[j]
-    adv = at(p.adv, t - 1, j)
-    tier = 0
-    while tier < r.tier_adv.size and adv >= r.tier_adv[tier]:
-        tier += 1
-    commission = max(notional * r.commission + size * r.per_share, r.minimum)
-    s.charge[0, j] = commission
-    s.charge[1, j] = notional * r.tier_spread[tier]
-    s.charge[2, j] = notional * r.slippage
-    s.charge[3, j] = 0.0
-    if r.impact > 0:
-        sigma = at(p.volatility, t - 1, j)
-        if not sigma >= 0:
-            fail(s, rows.NO_VOLATILITY, t - 1, j)
-        if not adv > 0:
-            fail(s, rows.NO_VOLUME, t - 1, j)
-        s.charge[3, j] = notional * r.impact * sigma * math.sqrt(notional / adv)
-    return float(commission + s.charge[1, j] + s.charge[2, j] + s.charge[3, j])
-
-
-@compiled
-def opening(held: float, order: float) -> float:
-    """Return the part of an order that leads away from 0."""
-    if held * order >= 0:
-        return order
-    return math.copysign(max(abs(order) - abs(held), 0.0), order)
-
-
-@compiled
-def free_after(r: Terms, s: State, j: int, order: float, cost: float) -> float:
-    """Return what an order adds to the cash that may be spent; proceeds of shorts may be locked."""
-    held, after = s.shares[j], s.shares[j] + order
-    change = -order * s.fill[j] - cost
-    if r.locked:
-        change -= (max(-after, 0.0) - max(-held, 0.0)) * s.fill[j]
-    return float(change)
-
-
-@compiled
-def afford(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
-    """Scale down what opens positions to the cash that is free once the rest has been done."""
-    free, need, reduced = s.cash[0], 0.0, 0.0
+def price(p: Panel, s: State, t: int, n: int) -> None:
+    """Find what each active symbol trades at: the open, or else the last close."""
+    opened, active, last, fill = p.open[t], s.active, s.price, s.fill
     for i in range(n):
-        j = s.active[i]
-        order, held = s.order[j], s.shares[j]
-        if r.locked and held < 0:
-            free += held * s.fill[j]
+        j = active[i]
+        fill[j] = last[j] if math.isnan(opened[j]) else opened[j]
+
+
+@compiled
+def decide(targets: Floats, row: int, s: State, equity: float, reference: Floats, n: int) -> int:  # noqa: PLR0913, PLR0917, RUF100
+    """Turn targets into wanted numbers of shares; count those for which no price is known."""
+    wishes, active, want = targets[row], s.active, s.want
+    unpriced, endless = 0, -1
+    for i in range(n):
+        j = active[i]
+        wish = wishes[j]
+        if math.isnan(wish):
+            continue
+        want[j] = wish * equity / reference[j] if wish != 0 else 0.0
+        if math.isnan(want[j]):
+            unpriced += 1
+        elif abs(want[j]) == math.inf:
+            endless = i
+    if endless >= 0:
+        fail(s, rows.BAD_TARGET, row, active[endless])
+    return unpriced
+
+
+@compiled
+def bound(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> int:
+    """Find the orders that meet an open market, and how many; forget those that do not wait."""
+    halted, gone, counts = line(p.halted, t), p.delisted_at, b.counts
+    active, shares, want, sent, m = s.active, s.shares, s.want, s.sent, 0
+    for i in range(n):
+        j = active[i]
+        if math.isnan(want[j]):
+            continue
+        small = ROUNDING * max(abs(want[j]), abs(shares[j]))
+        if abs(want[j] - shares[j]) <= small:
+            want[j] = math.nan
+        elif 0 <= gone[j] <= t:
+            counts[rows.DELISTED_REFUSED, t] += 1
+            want[j] = math.nan
+        elif halted[j] and not r.fill_anyway:
+            counts[rows.HALTED, t] += 1
+            want[j] = want[j] if r.keep_halted else math.nan
+        else:
+            sent[m] = j
+            m += 1
+    return m
+
+
+@compiled
+def cut(p: Panel, r: Terms, s: State, b: Books, t: int, m: int) -> None:
+    """Cut orders to what the market takes and a lender lends, in lots."""
+    opened, adv, lent = p.open[t], line(p.adv, t - 1), line(p.borrowable, t - 1)
+    sent, shares, want, fill, orders = s.sent, s.shares, s.want, s.fill, s.order
+    last, cap, lot, anyway, keep = s.price, r.cap, r.lot, r.fill_anyway, r.keep_unfilled
+    capped, refused, unknown = 0, 0, -1
+    for i in range(m):
+        j = sent[i]
+        if not math.isnan(opened[j]):
+            fill[j] = opened[j]
+        else:
+            fill[j] = last[j] if anyway else math.nan
+        if math.isnan(fill[j]):
+            unknown = i
+        held = shares[j]
+        order = want[j] - held
+        taken = takes(order, cap, adv[j], fill[j])
+        lends = lent[j] or held + taken >= min(held, 0.0)
+        capped += taken != order
+        refused += not lends
+        orders[j] = whole_lots(lot, held, taken if lends else -max(held, 0.0))
+        if taken == order or not keep:
+            want[j] = math.nan
+    if unknown >= 0:
+        fail(s, rows.NO_OPEN, t, sent[unknown])
+    b.counts[rows.CAPPED, t] = capped
+    b.counts[rows.SHORT_REFUSED, t] = refused
+
+
+@compiled
+def takes(order: float, cap: float, adv: float, price: float) -> float:
+    """Cut an order to its part of an average day; unknown volume takes nothing."""
+    most = cap * adv / price
+    if cap == math.inf or abs(order) <= most:
+        return order
+    return signed(most, order) if most > 0 else 0.0
+
+
+@compiled
+def half_spread(adv: float, tiers: Floats, spreads: Floats) -> float:
+    """Return the half-spread of a symbol by its volume; unknown volume pays the first."""
+    tier = 0
+    while tier < tiers.size and adv >= tiers[tier]:
+        tier += 1
+    return float(spreads[tier])
+
+
+@compiled
+def charge(p: Panel, r: Terms, s: State, t: int, m: int) -> None:
+    """Work out what the orders cost."""
+    adv, sigma = line(p.adv, t - 1), line(p.volatility, t - 1)
+    sent, orders, fill, charges, cost = s.sent, s.order, s.fill, s.charge, s.cost
+    tiers, spreads, rates, unknown = r.tier_adv, r.tier_spread, rates_of(r), -1
+    for i in range(m):
+        j = sent[i]
+        if orders[j] == 0:
+            cost[j] = 0.0
+            continue
+        spread = half_spread(adv[j], tiers, spreads)
+        kinds = quote(rates, orders[j], fill[j], spread, adv[j], sigma[j])
+        charges[0, j], charges[1, j], charges[2, j], charges[3, j] = kinds
+        cost[j] = kinds[0] + kinds[1] + kinds[2] + kinds[3]
+        if math.isnan(kinds[3]):
+            unknown = i
+    if unknown >= 0:
+        j = sent[unknown]
+        fail(s, rows.NO_VOLATILITY if not sigma[j] >= 0 else rows.NO_VOLUME, t - 1, j)
+
+
+@compiled
+def spendable(r: Terms, s: State, shorts: float, n: int) -> float:
+    """Return the cash that may be spent before any order; `shorts` is 0 where there are none."""
+    free = s.cash[0]
+    if r.locked and shorts > 0:
+        active, shares, fill = s.active, s.shares, s.fill
+        for i in range(n):
+            j = active[i]
+            if shares[j] < 0:
+                free += shares[j] * fill[j]
+    return float(free)
+
+
+@compiled
+def afford(p: Panel, r: Terms, s: State, b: Books, t: int, m: int, free: float) -> None:
+    """Scale down what opens positions to the cash that is free once the rest has been done."""
+    sent, shares, orders, fill, cost = s.sent, s.shares, s.order, s.fill, s.cost
+    need, locked = 0.0, r.locked
+    for i in range(m):
+        j = sent[i]
+        order, held = orders[j], shares[j]
         if order == 0:
             continue
-        away = opening(held, order)
-        cost = quote(p, r, s, t, j)
-        if away == 0:
-            reduced += free_after(r, s, j, order, cost)
+        change = freed(locked, held, order, fill[j], cost[j])
+        if opening(held, order) == 0:
+            free += change
         else:
-            back = free_after(r, s, j, 0.0 if held * order >= 0 else -held, 0.0)
-            free += back
-            need += back - free_after(r, s, j, order, cost)
-    free += reduced
-    if need > max(free, 0.0) and not r.margin:
+            back = 0.0 if held * order >= 0 else -held
+            alone = freed(locked, held, back, fill[j], 0.0)
+            free += alone
+            need += alone - change
+    if need > max(free, 0.0):
         b.counts[rows.CASH_SCALED, t] += 1
         part = max(free / need - ROUNDING, 0.0)  # so that rounding overdraws nothing
-        shrink(p, r, s, b, t, n, free, part)
+        scale(r, s, m, part)
+        charge(p, r, s, t, m)
+        b.counts[rows.CASH_REFUSED, t] = admit(p, r, s, t, m, free)
+        charge(p, r, s, t, m)
 
 
 @compiled
-def shrink(  # noqa: PLR0913, PLR0917
-    p: Panel, r: Terms, s: State, b: Books, t: int, n: int, free: float, part: float
-) -> None:
-    """Keep `part` of what opens positions, symbol by symbol, as long as it can be paid."""
-    for i in range(n):
-        j = s.active[i]
-        order, held = s.order[j], s.shares[j]
+def scale(r: Terms, s: State, m: int, part: float) -> None:
+    """Keep `part` of what opens positions; what there was of each order is left in `s.asked`."""
+    sent, shares, orders, asked = s.sent, s.shares, s.order, s.asked
+    for i in range(m):
+        j = sent[i]
+        order, held = orders[j], shares[j]
+        asked[j] = order
         away = opening(held, order)
-        if order == 0 or away == 0:
+        if away == 0:
             continue
         back = 0.0 if held * order >= 0 else -held
-        free -= free_after(r, s, j, back, 0.0)
-        s.order[j] = whole_lots(r, held, back + part * away)
-        if part == 0 or abs(s.order[j]) < abs(back):
-            s.order[j] = back
-        cost = quote(p, r, s, t, j) if s.order[j] != 0 else 0.0
-        left = free + free_after(r, s, j, s.order[j], cost)
-        if left < 0 and s.order[j] != back:
-            b.counts[rows.CASH_REFUSED, t] += 1
-            s.order[j] = back
-            cost = quote(p, r, s, t, j) if back != 0 else 0.0
-            left = free + free_after(r, s, j, back, cost)
+        kept = whole_lots(r.lot, held, back + part * away)
+        orders[j] = back if part == 0 or abs(kept) < abs(back) else kept
+
+
+@compiled
+def admit(p: Panel, r: Terms, s: State, t: int, m: int, free: float) -> int:
+    """Go through the scaled orders as long as they can be paid; count those that cannot."""
+    adv, sigma = line(p.adv, t - 1), line(p.volatility, t - 1)
+    sent, shares, orders, fill, cost = s.sent, s.shares, s.order, s.fill, s.cost
+    asked = s.asked
+    refused = 0
+    for i in range(m):
+        j = sent[i]
+        held = shares[j]
+        if opening(held, asked[j]) == 0:
+            continue
+        back = 0.0 if held * asked[j] >= 0 else -held
+        free -= freed(r.locked, held, back, fill[j], 0.0)
+        left = free + freed(r.locked, held, orders[j], fill[j], cost[j])
+        if left < 0 and orders[j] != back:
+            refused += 1
+            orders[j] = back
+            spread = half_spread(adv[j], r.tier_adv, r.tier_spread)
+            kinds = quote(rates_of(r), back, fill[j], spread, adv[j], sigma[j])
+            least = kinds[0] + kinds[1] + kinds[2] + kinds[3] if back != 0 else 0.0
+            left = free + freed(r.locked, held, back, fill[j], least)
         free = left
+    return refused

@@ -184,5 +184,5 @@ class Rules:
             margin_rate=on("margin_interest", 1.0),
             interest=on("cash_interest", 1.0),
             locked=self.short_proceeds == "locked",
-            fill_anyway="halts" in off,
+            fill_anyway="halts" in self.off,
         )
