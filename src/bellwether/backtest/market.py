@@ -116,7 +116,7 @@ class Market:
             rate = np.asarray(self.cash_rate, dtype=np.float64)
             if rate.shape not in ((), (n,), (n, 1)) or not np.isfinite(rate).all():
                 raise InvalidRequest("cash_rate", f"must be {n} finite numbers, or one")
-            self._set("cash_rate", np.ascontiguousarray(rate.reshape(-1, 1)))
+            self._set("cash_rate", writable(rate.reshape(-1, 1)))
         if self.delisted_at is not None:
             gone = np.asarray(self.delisted_at)
             if (
@@ -132,7 +132,7 @@ class Market:
                 raise InvalidRequest(
                     "delisting_return", f"must be {k} returns of -1 or more, or NaN"
                 )
-            self._set("delisting_return", told)
+            self._set("delisting_return", writable(told))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -200,6 +200,11 @@ class Market:
         )
 
 
+def writable(values: Any) -> Any:
+    """Return the array, or a copy in rows that can be written: others would be compiled for anew."""
+    return np.require(values, requirements=["C", "W", "A"])
+
+
 def _ascending(sessions: ArrayLike) -> NDArray[np.datetime64]:
     days = np.asarray(sessions)
     if days.ndim != 1:
@@ -241,7 +246,7 @@ def _table(name: str, told: ArrayLike, shape: tuple[int, int]) -> Any:
         raise InvalidRequest(name, f"has shape {values.shape}, needs {shape}")
     if name not in MASKS:
         _check_numbers(name, values)
-    return np.ascontiguousarray(values)
+    return writable(values)
 
 
 def _check_numbers(name: str, values: Floats) -> None:
