@@ -16,14 +16,16 @@ from bellwether.backtest.orders import afford, bound, charge, cut, decide, price
 @compiled
 def accrue(p: Panel, r: Terms, s: State, b: Books, t: int) -> None:
     """Pay interest on the cash that lay overnight, or charge it where cash was short."""
-    base = s.cash[0] - (b.session[rows.SHORT, t - 1] if r.locked else 0.0)
+    session, cash = b.session, s.cash
+    base = cash[0] - (session[rows.SHORT, t - 1] if r.locked else 0.0)
     rate = line(p.cash_rate, t)[0]
+    earned, owed = 0.0, 0.0
     if base >= 0:
-        b.session[rows.INTEREST, t] = base * rate * r.interest
+        earned = base * rate * r.interest
     else:
-        owed = max(rate, 0.0) * r.margin_rate + r.margin_spread
-        b.session[rows.MARGIN, t] = -base * owed
-    s.cash[0] += b.session[rows.INTEREST, t] - b.session[rows.MARGIN, t]
+        owed = -base * (max(rate, 0.0) * r.margin_rate + r.margin_spread)
+    session[rows.INTEREST, t], session[rows.MARGIN, t] = earned, owed
+    cash[0] += earned - owed
 
 
 @compiled
@@ -96,7 +98,7 @@ def worth(s: State, n: int) -> float:
 def trade(s: State, b: Books, t: int, m: int) -> None:
     """Fill the orders, and pay for them."""
     sent, shares, orders, fill = s.sent, s.shares, s.order, s.fill
-    charges, cost, symbol = s.charge, s.cost, b.symbol
+    charges, cost, session, symbol = s.charge, s.cost, b.session, b.symbol
     count, traded, bought, spent = 0, 0.0, 0.0, 0.0
     for i in range(m):
         j = sent[i]
@@ -117,8 +119,8 @@ def trade(s: State, b: Books, t: int, m: int) -> None:
             if orders[j] != 0:
                 paid += charges[kind, j]
                 symbol[kind, j] += charges[kind, j]
-        b.session[rows.COMMISSION + kind, t] = paid
-    b.session[rows.TRADED, t], b.session[rows.BOUGHT, t] = traded, bought
+        session[rows.COMMISSION + kind, t] = paid
+    session[rows.TRADED, t], session[rows.BOUGHT, t] = traded, bought
     s.cash[0] -= spent
     b.counts[rows.ORDERS, t] = count
     if count > 0 and b.orders.size > 0:
@@ -162,8 +164,8 @@ def mark(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
             fee = -value * rates[j] / SESSIONS_PER_YEAR
             paid += fee
             symbol[rows.OF_BORROW, j] += fee
-    b.session[rows.LONG, t], b.session[rows.SHORT, t] = long, short
-    b.session[rows.BORROW, t] = paid
+    session = b.session
+    session[rows.LONG, t], session[rows.SHORT, t], session[rows.BORROW, t] = long, short, paid
     s.cash[0] -= paid
 
 
@@ -186,12 +188,13 @@ def ruin(s: State, b: Books, t: int, n: int) -> None:
 @compiled
 def close_books(s: State, b: Books, t: int, n: int) -> None:
     """Write the session down."""
-    equity = s.cash[0] + b.session[rows.LONG, t] - b.session[rows.SHORT, t]
+    session, cash = b.session, s.cash
+    equity = cash[0] + session[rows.LONG, t] - session[rows.SHORT, t]
     if equity <= 0 and s.ruined[0] < 0:
         ruin(s, b, t, n)
-        equity = s.cash[0]
-    b.session[rows.EQUITY, t], b.session[rows.CASH, t] = equity, s.cash[0]
-    if s.cash[0] < 0:
+        equity = cash[0]
+    session[rows.EQUITY, t], session[rows.CASH, t] = equity, cash[0]
+    if cash[0] < 0:
         b.counts[rows.OVERDRAWN, t] = 1
     if b.positions.shape[0] > 0:
         b.positions[t] = s.shares
@@ -200,26 +203,27 @@ def close_books(s: State, b: Books, t: int, n: int) -> None:
 @kept
 def run(p: Panel, r: Terms, targets: Floats, s: State, b: Books) -> None:
     """Carry the account through all sessions, or up to the first that cannot be computed."""
+    session, unpriced, ruined, status = b.session, b.counts[rows.UNPRICED], s.ruined, s.status
     for t in range(targets.shape[0]):
         n = 0
-        if t > 0 and s.ruined[0] < 0:
+        if t > 0 and ruined[0] < 0:
             row = t - r.lag
             accrue(p, r, s, b, t)
             n = gather(targets, row, s)
             act(p, r, s, b, t, n)
-            if r.size_at_fill or b.session[rows.SHORT, t - 1] > 0:
+            if r.size_at_fill or session[rows.SHORT, t - 1] > 0:
                 price(p, s, t, n)
             if row >= 0:
-                equity = worth(s, n) if r.size_at_fill else b.session[rows.EQUITY, t - 1]
+                equity = worth(s, n) if r.size_at_fill else session[rows.EQUITY, t - 1]
                 reference = s.fill if r.size_at_fill else s.price
-                b.counts[rows.UNPRICED, t] = decide(targets, row, s, equity, reference, n)
+                unpriced[t] = decide(targets, row, s, equity, reference, n)
             m = bound(p, r, s, b, t, n)
             cut(p, r, s, b, t, m)
             charge(p, r, s, t, m)
             if not r.margin:
-                afford(p, r, s, b, t, m, spendable(r, s, b.session[rows.SHORT, t - 1], n))
+                afford(p, r, s, b, t, m, spendable(r, s, session[rows.SHORT, t - 1], n))
             trade(s, b, t, m)
             mark(p, r, s, b, t, n)
         close_books(s, b, t, n)
-        if s.status[0] != rows.FINE:
+        if status[0] != rows.FINE:
             return
