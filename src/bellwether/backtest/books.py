@@ -28,8 +28,10 @@ class Panel(NamedTuple):
 
     open: Floats
     close: Floats
-    split: Floats
-    dividend: Floats
+    event_start: Integers  # (n + 1,): the events of session t are [start[t], start[t + 1])
+    event_symbol: NDArray[np.uint64]
+    event_split: Floats
+    event_dividend: Floats
     halted: Booleans
     adv: Floats
     volatility: Floats

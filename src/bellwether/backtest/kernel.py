@@ -42,28 +42,38 @@ def gather(targets: Floats, row: int, s: State) -> int:
 
 @compiled
 def act(p: Panel, r: Terms, s: State, b: Books, t: int, n: int) -> None:
-    """Apply splits, dividends and delistings to what is held."""
-    split, dividend, before = line(p.split, t), line(p.dividend, t), p.close[t - 1]
-    gone = p.delisted_at
-    active, shares, last, want, symbol = s.active, s.shares, s.price, s.want, b.symbol
+    """Apply splits and dividends, and then delistings, to what is held."""
+    before, gone, active, shares, last = p.close[t - 1], p.delisted_at, s.active, s.shares, s.price
     for i in range(n):
         j = active[i]
         if shares[j] == 0:
             last[j] = before[j]
-        if split[j] != 1:
-            last[j] /= split[j]
-            want[j] *= split[j]
-            shares[j] *= split[j]
-        if shares[j] == 0:
-            continue
-        if dividend[j] != 0:
-            paid = shares[j] * dividend[j]
-            b.session[rows.DIVIDENDS, t] += paid
-            symbol[rows.OF_DIVIDENDS, j] += paid
-            symbol[rows.OF_FLOW, j] += paid
-            s.cash[0] += paid
-        if 0 <= gone[j] <= t or (r.lot > 0 and split[j] != 1):
+    if p.event_start[t + 1] > p.event_start[t]:
+        pay(p, r, s, b, t)
+    for i in range(n):
+        j = active[i]
+        if 0 <= gone[j] <= t and shares[j] != 0:
             settle(p, s, b, t, j)
+
+
+@compiled
+def pay(p: Panel, r: Terms, s: State, b: Books, t: int) -> None:
+    """Apply the splits of a session, then its dividends."""
+    symbols, split, dividend = p.event_symbol, p.event_split, p.event_dividend
+    shares, last, want = s.shares, s.price, s.want
+    for i in range(p.event_start[t], p.event_start[t + 1]):
+        j = symbols[i]
+        last[j] /= split[i]
+        want[j] *= split[i]
+        if shares[j] != 0:
+            shares[j] *= split[i]
+            paid = shares[j] * dividend[i]
+            b.session[rows.DIVIDENDS, t] += paid
+            b.symbol[rows.OF_DIVIDENDS, j] += paid
+            b.symbol[rows.OF_FLOW, j] += paid
+            s.cash[0] += paid
+            if r.lot > 0 and split[i] != 1 and not 0 <= p.delisted_at[j] <= t:
+                settle(p, s, b, t, j)
 
 
 @compiled

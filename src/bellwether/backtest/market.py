@@ -11,6 +11,7 @@ from bellwether.backtest.costs import BPS
 from bellwether.backtest.rules import Rules
 from bellwether.core.errors import InvalidRequest
 
+Events = tuple[Integers, NDArray[np.uint64], Floats, Floats]
 TABLES = (
     *("open", "close", "volume", "split", "dividend", "halted", "adv_usd", "volatility"),
     *("borrow_rate", "borrowable"),
@@ -89,6 +90,7 @@ class Market:
     delisted_at: Integers | None = None
     delisting_return: Floats | None = None
     closed: Booleans | None = field(init=False, default=None, repr=False)
+    events: Events = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._set("sessions", _ascending(self.sessions))
@@ -109,6 +111,7 @@ class Market:
             quiet = self.volume == 0
             closed = quiet if closed is None else closed | quiet
         self._set("closed", closed)
+        self._set("events", events_of(self.split, self.dividend, self.shape))
 
     def _per_session_and_symbol(self) -> None:
         n, k = self.shape
@@ -181,14 +184,17 @@ class Market:
 
         yearly = np.full((1, k), rules.costs.borrow_bps_per_year * BPS)
         borrow = yearly if self.borrow_rate is None else self.borrow_rate
+        start, symbol, split, paid = self.events
         never = np.full(k, -1, dtype=np.int64)
         lost = np.full(k, np.nan) if self.delisting_return is None else self.delisting_return
         lost = np.where(np.isnan(lost), rules.missing_delisting_return, lost)
         return Panel(
             open=self.open,
             close=self.close,
-            split=table("splits", self.split, 1.0),
-            dividend=table("dividends", self.dividend, 0.0),
+            event_start=start,
+            event_symbol=symbol,
+            event_split=np.ones_like(split) if "splits" in off else split,
+            event_dividend=np.zeros_like(paid) if "dividends" in off else paid,
             halted=table("", self.closed, neutral=False),
             adv=table("", self.adv_usd, np.nan),
             volatility=table("", self.volatility, np.nan),
@@ -198,6 +204,20 @@ class Market:
             delisted_at=never if self.delisted_at is None else self.delisted_at,
             delisting_return=np.zeros(k) if "delisting" in off else lost,
         )
+
+
+def events_of(split: Floats | None, dividend: Floats | None, shape: tuple[int, int]) -> Events:
+    """List where there is a split or a dividend, session by session: few of all places."""
+    ratio = np.broadcast_to(np.ones(1) if split is None else split, shape)
+    paid = np.broadcast_to(np.zeros(1) if dividend is None else dividend, shape)
+    told = np.zeros(shape, dtype=bool)
+    if split is not None:
+        told |= ratio != 1
+    if dividend is not None:
+        told |= paid != 0
+    t, j = np.nonzero(told)
+    start = np.searchsorted(t, np.arange(shape[0] + 1)).astype(np.int64)
+    return start, j.astype(np.uint64), ratio[t, j], paid[t, j]
 
 
 def writable(values: Any) -> Any:
