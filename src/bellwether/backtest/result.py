@@ -160,7 +160,7 @@ def from_books(
         shares=books.positions,
         last_shares=state.shares,
         last_price=state.price,
-        orders=books.orders[:count].copy(),
+        orders=books.orders[:count],  # pages behind them were never touched
         start_usd=start_usd,
         ruined_at=None if ruined < 0 else ruined,
         switched_off=off,
