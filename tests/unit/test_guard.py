@@ -179,6 +179,20 @@ def test_what_is_missing_where_it_is_needed_is_named(field: str, row: int, value
     assert refused.value.field == field
 
 
+def test_arrays_of_every_kind_run_on_the_same_machine_code(market: Market) -> None:
+    from bellwether.backtest.kernel import run
+
+    wanted = np.full((N, K), 0.1)
+    done = backtest(market, wanted)
+    frozen = [np.asfortranarray(v) for v in (market.open, market.close, wanted)]
+    for values in frozen:
+        values.setflags(write=False)
+    other = Market(market.sessions, market.symbols, *frozen[:2], volume=market.volume)
+
+    assert backtest(other, frozen[2]).equity.tolist() == done.equity.tolist()
+    assert len(run.signatures) == 1  # type: ignore[attr-defined]
+
+
 def test_targets_of_another_shape_or_without_end_are_refused(market: Market) -> None:
     with pytest.raises(InvalidRequest, match="targets"):
         backtest(market, np.zeros((N, K + 1)))

@@ -11,18 +11,31 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
+ORDER = np.dtype(
+    [
+        ("session", np.int32),
+        ("symbol", np.int32),
+        ("kind", np.int64),
+        ("shares", np.float64),
+        ("price", np.float64),
+        ("cost_usd", np.float64),
+    ]
+)
+
 
 class Panel(NamedTuple):
     """The market; shape (n or 1, k) for n sessions and k symbols, one row meaning all sessions."""
 
     open: Floats
     close: Floats
-    split: Floats
-    dividend: Floats
+    event_start: Integers  # (n + 1,): the events of session t are [start[t], start[t + 1])
+    event_symbol: NDArray[np.uint64]
+    event_split: Floats
+    event_dividend: Floats
     halted: Booleans
     adv: Floats
     volatility: Floats
-    borrow_rate: Floats  # per session
+    borrow_rate: Floats  # a year
     borrowable: Booleans
     cash_rate: Floats  # (n or 1, 1), per session
     delisted_at: Integers  # (k,), -1 never
@@ -65,10 +78,10 @@ class State(NamedTuple):
     order: Floats
     fill: Floats
     asked: Floats
-    spread: Floats
     cost: Floats
     charge: Floats  # (4, k)
-    active: Integers
+    active: NDArray[np.uint64]  # unsigned, so that no index is checked for its sign
+    sent: NDArray[np.uint64]  # the active symbols with an order
 
 
 class Books(NamedTuple):
@@ -78,10 +91,7 @@ class Books(NamedTuple):
     symbol: Floats
     counts: Integers
     positions: Floats
-    order_session: NDArray[np.int32]
-    order_symbol: NDArray[np.int32]
-    order_kind: NDArray[np.int8]
-    order_value: Floats  # (capacity, 3): shares, price, cost
+    orders: NDArray[Any]  # of ORDER
     order_count: Integers
 
 
@@ -97,27 +107,20 @@ def opened(k: int, capital: float) -> State:
         order=np.zeros(k),
         fill=np.full(k, np.nan),
         asked=np.zeros(k),
-        spread=np.zeros(k),
         cost=np.zeros(k),
         charge=np.zeros((4, k)),
-        active=np.zeros(k, dtype=np.int64),
+        active=np.zeros(k, dtype=np.uint64),
+        sent=np.zeros(k, dtype=np.uint64),
     )
 
 
 def blank(n: int, k: int, *, positions: bool, orders: bool) -> Books:
     """Return empty books; pages of what is not written are never touched."""
-    capacity = n * k + k if orders else 0
-    whole: dict[str, Any] = {
-        "order_session": np.empty(capacity, dtype=np.int32),
-        "order_symbol": np.empty(capacity, dtype=np.int32),
-        "order_kind": np.empty(capacity, dtype=np.int8),
-        "order_value": np.empty((capacity, 3)),
-    }
     return Books(
         session=np.zeros((len(rows.SESSION), n)),
         symbol=np.zeros((len(rows.SYMBOL), k)),
         counts=np.zeros((len(rows.COUNTS), n), dtype=np.int64),
         positions=np.zeros((n if positions else 0, k)),
+        orders=np.empty(n * k + k if orders else 0, dtype=ORDER),
         order_count=np.zeros(1, dtype=np.int64),
-        **whole,
     )

@@ -14,6 +14,7 @@ from bellwether.backtest import rows
 from bellwether.backtest.books import Books, State, Terms
 
 F = TypeVar("F", bound=Callable[..., object])
+Rates = tuple[float, float, float, float, float]
 ROUNDING = 1e-9  # of a position or a lot: smaller differences come from arithmetic
 
 
@@ -45,13 +46,24 @@ def fail(s: State, what: int, t: int, j: int) -> None:
 
 
 @compiled
+def put(one: Any, t: int, j: int, kind: int, value: tuple[float, float, float]) -> None:
+    """Write one record."""
+    one.session, one.symbol, one.kind = t, j, kind
+    one.shares, one.price, one.cost_usd = value
+
+
+@compiled
 def note(b: Books, t: int, j: int, kind: int, value: tuple[float, float, float]) -> None:
     """Keep the record of a settlement, where records are kept."""
-    if b.order_session.size > 0:
-        i = b.order_count[0]
-        b.order_session[i], b.order_symbol[i], b.order_kind[i] = t, j, kind
-        b.order_value[i, 0], b.order_value[i, 1], b.order_value[i, 2] = value
-        b.order_count[0] = i + 1
+    if b.orders.size > 0:
+        put(b.orders[b.order_count[0]], t, j, kind, value)
+        b.order_count[0] += 1
+
+
+@compiled
+def signed(size: float, like: float) -> float:
+    """Return a size with the sign of another number; the library's own is a call that stays one."""
+    return -size if like < 0 else size
 
 
 @compiled
@@ -60,7 +72,7 @@ def whole_lots(lot: float, held: float, order: float) -> float:
     if abs(held + order) <= ROUNDING * abs(held):
         return -held
     if lot > 0:
-        return math.copysign(math.floor(abs(order) / lot + ROUNDING) * lot, order)
+        return signed(math.floor(abs(order) / lot + ROUNDING) * lot, order)
     return order
 
 
@@ -69,7 +81,7 @@ def opening(held: float, order: float) -> float:
     """Return the part of an order that leads away from 0."""
     if held * order >= 0:
         return order
-    return math.copysign(max(abs(order) - abs(held), 0.0), order)
+    return signed(max(abs(order) - abs(held), 0.0), order)
 
 
 @compiled
@@ -82,15 +94,22 @@ def freed(locked: bool, held: float, order: float, price: float, cost: float) ->
 
 
 @compiled
+def rates_of(r: Terms) -> Rates:
+    """Take what an order costs out of the rules."""
+    return r.commission, r.per_share, r.minimum, r.slippage, r.impact
+
+
+@compiled
 def quote(
-    r: Terms, order: float, price: float, spread: float, adv: float, sigma: float
+    rates: Rates, order: float, price: float, spread: float, adv: float, sigma: float
 ) -> tuple[float, float, float, float]:
     """Work out what an order costs, kind by kind; the impact is NaN where it cannot be known."""
+    by_value, per_share, minimum, slippage, coefficient = rates
     size = abs(order)
     notional = size * price
-    commission = max(notional * r.commission + size * r.per_share, r.minimum)
+    commission = max(notional * by_value + size * per_share, minimum)
     impact = 0.0
-    if r.impact > 0:
+    if coefficient > 0:
         known = sigma >= 0 and adv > 0
-        impact = notional * r.impact * sigma * math.sqrt(notional / adv) if known else math.nan
-    return commission, notional * spread, notional * r.slippage, impact
+        impact = notional * coefficient * sigma * math.sqrt(notional / adv) if known else math.nan
+    return commission, notional * spread, notional * slippage, impact

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from bellwether.backtest import rows
 from bellwether.backtest.books import Floats, State, blank, opened
-from bellwether.backtest.market import Market
+from bellwether.backtest.market import Market, writable
 from bellwether.backtest.result import Backtest, from_books
 from bellwether.backtest.rules import SWITCHES, Rules
 from bellwether.core.errors import InvalidRequest
@@ -87,7 +87,8 @@ def _targets(targets: ArrayLike, shape: tuple[int, int]) -> Floats:
         wanted = wanted.reshape(-1, 1)
     if wanted.shape != shape:
         raise InvalidRequest("targets", f"has shape {wanted.shape}, the market {shape}")
-    return np.ascontiguousarray(wanted)
+    found: Floats = writable(wanted)
+    return found
 
 
 def _refuse(state: State, market: Market) -> None:

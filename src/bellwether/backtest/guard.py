@@ -1,6 +1,7 @@
 """Refuse a strategy that knows the future: its past targets must not move when the future does."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -132,7 +133,7 @@ def _otherwise(market: Market, t: int) -> Market:
     later = np.arange(n)[:, None] > t
     wave = 1 + 0.2 * np.sin(np.arange(n)[:, None] * 1.7 + np.arange(k) * 0.9)
     change = np.where(later, wave, 1.0)
-    given = {name: getattr(market, name) for name in Market.__dataclass_fields__}
+    given = {f.name: getattr(market, f.name) for f in fields(Market) if f.init}
     for name in ("open", "close", "volume", "adv_usd", "volatility"):
         if given[name] is not None and given[name].shape[0] == n:
             given[name] = given[name] * change

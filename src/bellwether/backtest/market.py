@@ -1,16 +1,17 @@
 """What an account trades in: a panel of sessions and symbols, checked once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bellwether.backtest.books import Booleans, Floats, Integers, Panel
-from bellwether.backtest.costs import BPS, SESSIONS_PER_YEAR
+from bellwether.backtest.costs import BPS
 from bellwether.backtest.rules import Rules
 from bellwether.core.errors import InvalidRequest
 
+Events = tuple[Integers, NDArray[np.uint64], Floats, Floats]
 TABLES = (
     *("open", "close", "volume", "split", "dividend", "halted", "adv_usd", "volatility"),
     *("borrow_rate", "borrowable"),
@@ -88,6 +89,8 @@ class Market:
     cash_rate: Floats | None = None
     delisted_at: Integers | None = None
     delisting_return: Floats | None = None
+    closed: Booleans | None = field(init=False, default=None, repr=False)
+    events: Events = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._set("sessions", _ascending(self.sessions))
@@ -103,6 +106,12 @@ class Market:
         if self.adjusted and not (self.split is None and self.dividend is None):
             raise InvalidRequest("adjusted", "prices that hold splits and dividends come without")
         self._per_session_and_symbol()
+        closed = self.halted
+        if self.volume is not None:
+            quiet = self.volume == 0
+            closed = quiet if closed is None else closed | quiet
+        self._set("closed", closed)
+        self._set("events", events_of(self.split, self.dividend, self.shape))
 
     def _per_session_and_symbol(self) -> None:
         n, k = self.shape
@@ -110,7 +119,7 @@ class Market:
             rate = np.asarray(self.cash_rate, dtype=np.float64)
             if rate.shape not in ((), (n,), (n, 1)) or not np.isfinite(rate).all():
                 raise InvalidRequest("cash_rate", f"must be {n} finite numbers, or one")
-            self._set("cash_rate", np.ascontiguousarray(rate.reshape(-1, 1)))
+            self._set("cash_rate", writable(rate.reshape(-1, 1)))
         if self.delisted_at is not None:
             gone = np.asarray(self.delisted_at)
             if (
@@ -126,7 +135,7 @@ class Market:
                 raise InvalidRequest(
                     "delisting_return", f"must be {k} returns of -1 or more, or NaN"
                 )
-            self._set("delisting_return", told)
+            self._set("delisting_return", writable(told))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -138,7 +147,7 @@ class Market:
 
     def until(self, t: int) -> Self:
         """Return what was known after close t: sessions 0 to t, and no delisting after them."""
-        given: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        given: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         n = self.shape[0]
         for name in (*TABLES, "cash_rate"):
             if given[name] is not None and given[name].shape[0] == n:
@@ -175,27 +184,45 @@ class Market:
 
         yearly = np.full((1, k), rules.costs.borrow_bps_per_year * BPS)
         borrow = yearly if self.borrow_rate is None else self.borrow_rate
-        closed = self.halted
-        if self.volume is not None:
-            quiet = self.volume == 0
-            closed = quiet if closed is None else closed | quiet
+        start, symbol, split, paid = self.events
         never = np.full(k, -1, dtype=np.int64)
         lost = np.full(k, np.nan) if self.delisting_return is None else self.delisting_return
         lost = np.where(np.isnan(lost), rules.missing_delisting_return, lost)
         return Panel(
             open=self.open,
             close=self.close,
-            split=table("splits", self.split, 1.0),
-            dividend=table("dividends", self.dividend, 0.0),
-            halted=table("", closed, neutral=False),
+            event_start=start,
+            event_symbol=symbol,
+            event_split=np.ones_like(split) if "splits" in off else split,
+            event_dividend=np.zeros_like(paid) if "dividends" in off else paid,
+            halted=table("", self.closed, neutral=False),
             adv=table("", self.adv_usd, np.nan),
             volatility=table("", self.volatility, np.nan),
-            borrow_rate=table("borrow", borrow / SESSIONS_PER_YEAR, 0.0),
+            borrow_rate=table("borrow", borrow, 0.0),
             borrowable=table("borrow_availability", self.borrowable, neutral=True),
             cash_rate=np.zeros((1, 1)) if self.cash_rate is None else self.cash_rate,
             delisted_at=never if self.delisted_at is None else self.delisted_at,
             delisting_return=np.zeros(k) if "delisting" in off else lost,
         )
+
+
+def events_of(split: Floats | None, dividend: Floats | None, shape: tuple[int, int]) -> Events:
+    """List where there is a split or a dividend, session by session: few of all places."""
+    ratio = np.broadcast_to(np.ones(1) if split is None else split, shape)
+    paid = np.broadcast_to(np.zeros(1) if dividend is None else dividend, shape)
+    told = np.zeros(shape, dtype=bool)
+    if split is not None:
+        told |= ratio != 1
+    if dividend is not None:
+        told |= paid != 0
+    t, j = np.nonzero(told)
+    start = np.searchsorted(t, np.arange(shape[0] + 1)).astype(np.int64)
+    return start, j.astype(np.uint64), ratio[t, j], paid[t, j]
+
+
+def writable(values: Any) -> Any:
+    """Return the array, or a copy in rows that can be written: others would be compiled for anew."""
+    return np.require(values, requirements=["C", "W", "A"])
 
 
 def _ascending(sessions: ArrayLike) -> NDArray[np.datetime64]:
@@ -239,7 +266,7 @@ def _table(name: str, told: ArrayLike, shape: tuple[int, int]) -> Any:
         raise InvalidRequest(name, f"has shape {values.shape}, needs {shape}")
     if name not in MASKS:
         _check_numbers(name, values)
-    return np.ascontiguousarray(values)
+    return writable(values)
 
 
 def _check_numbers(name: str, values: Floats) -> None:

@@ -11,17 +11,6 @@ from bellwether.backtest.books import Books, Floats, Integers, State
 from bellwether.backtest.market import Market
 from bellwether.core.errors import MissingRecord
 
-ORDER = np.dtype(
-    [
-        ("session", np.int32),
-        ("symbol", np.int32),
-        ("kind", np.int8),
-        ("shares", np.float64),
-        ("price", np.float64),
-        ("cost_usd", np.float64),
-    ]
-)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
@@ -162,12 +151,6 @@ def from_books(
 ) -> Backtest:
     """Name what the engine wrote."""
     count = int(books.order_count[0])
-    orders = np.empty(count, dtype=ORDER)
-    orders["session"] = books.order_session[:count]
-    orders["symbol"] = books.order_symbol[:count]
-    orders["kind"] = books.order_kind[:count]
-    for i, name in enumerate(("shares", "price", "cost_usd")):
-        orders[name] = books.order_value[:count, i]
     ruined = int(state.ruined[0])
     return Backtest(
         market=market,
@@ -177,7 +160,7 @@ def from_books(
         shares=books.positions,
         last_shares=state.shares,
         last_price=state.price,
-        orders=orders,
+        orders=books.orders[:count],  # pages behind them were never touched
         start_usd=start_usd,
         ruined_at=None if ruined < 0 else ruined,
         switched_off=off,

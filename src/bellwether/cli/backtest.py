@@ -45,6 +45,8 @@ Without = Annotated[
 Lag = Annotated[
     int, typer.Option(min=0, help="1 fills at the next open; 0 trades the past, and is stamped.")
 ]
+View = Annotated[str, typer.Option(help="Features it reads, such as technical+returns.")]
+Stored = Annotated[bool, typer.Option(help="Judge what was really predicted; train nothing.")]
 Days = Annotated[
     int | None,
     typer.Option(min=1, max=100_000, help="Only print so many sessions of the released record."),
@@ -75,9 +77,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
     step: Step = "1y",
     window: Window = None,
     model: Annotated[str, typer.Option(help="Model; all baselines stand beside it.")] = "lightgbm",
-    view: Annotated[str, typer.Option(help="Features it reads, such as technical+returns.")] = (
-        "technical"
-    ),
+    view: View = "technical",
     horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead.")] = 1,
     strategy: Strategy = "long_short",
     quantile: Annotated[float, typer.Option(help="Share of names on each side.")] = 0.2,
@@ -94,9 +94,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
         bool, typer.Option(help="Trade again without each piece of realism.")
     ] = True,
     report: Annotated[Path | None, typer.Option(help="Write the tear sheet to this file.")] = None,
-    stored: Annotated[
-        bool, typer.Option(help="Judge the predictions that were really made; train nothing.")
-    ] = False,
+    stored: Stored = False,
     days: Days = None,
     as_json: Json = False,
 ) -> None:
