@@ -1,6 +1,6 @@
 """The models by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from bellwether.core.errors import UnknownName
@@ -9,21 +9,31 @@ from bellwether.models.baselines import AlwaysUp, HistoricalMean, LastValue, Mom
 from bellwether.models.forest import RandomForest
 from bellwether.models.hist import HistGradientBoosting
 from bellwether.models.lgbm import LightGBM
-from bellwether.models.linear import Linear
+from bellwether.models.lgbm_more import LightGBMQuantile, LightGBMRank
+from bellwether.models.linear import ElasticNet, Linear, Logistic, Ridge
+from bellwether.models.names import BASELINES, MODELS
 from bellwether.models.xgb import XGBoost
 
-MODELS = ("lightgbm", "xgboost", "random_forest", "hist_gradient_boosting", "linear")
-BASELINES = ("always_up", "historical_mean", "momentum", "last_value")
+__all__ = ["BASELINES", "MODELS", "READ_BY_BASELINES", "make"]
 
 READ_BY_BASELINES = ("return_20",)
 """Features that baselines read, whether or not the models beside them do."""
 
-_TREES = (LightGBM, XGBoost, RandomForest, HistGradientBoosting)
-_SEEDLESS = (Linear, AlwaysUp, HistoricalMean, LastValue)
+_TREES = (
+    LightGBM,
+    XGBoost,
+    RandomForest,
+    HistGradientBoosting,
+    LightGBMQuantile,
+    LightGBMRank,
+)
+_SEEDLESS = (Linear, Ridge, ElasticNet, Logistic, AlwaysUp, HistoricalMean, LastValue)
 
 
 def make(name: str, columns: Sequence[str], *, seed: int) -> Forecaster:
     """Return a fresh, unfitted model.
+
+    `columns` are the names of the features, in order; `seed` is of all that is random.
 
     Raises
     ------
@@ -32,12 +42,15 @@ def make(name: str, columns: Sequence[str], *, seed: int) -> Forecaster:
     InvalidRequest
         If it reads a feature that is not among the columns.
     """
-    if name == "momentum":
-        return Momentum(columns)
-    makers = {
-        **{m.name: partial(m, seed=seed) for m in _TREES},
-        **{m.name: m for m in _SEEDLESS},
-    }
+    makers = _makers(columns, seed)
     if name not in makers:
         raise UnknownName("model", name, (*MODELS, *BASELINES))
     return makers[name]()
+
+
+def _makers(columns: Sequence[str], seed: int) -> Mapping[str, Callable[[], Forecaster]]:
+    return {
+        **{m.name: partial(m, seed=seed) for m in _TREES},
+        **{m.name: m for m in _SEEDLESS},
+        "momentum": partial(Momentum, columns),
+    }

@@ -1,11 +1,12 @@
 """Building blocks of the packed models. Training side only: it needs the `onnx` package."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
-from bellwether.models.base import INPUT, OUTPUT
+from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES
 from bellwether.models.tree_form import LEAF, Forest
 
 OPSET = 17
@@ -24,19 +25,31 @@ def node(operator: str, inputs: Sequence[str], output: str, **attributes: int) -
 
 
 def model(
-    nodes: Sequence[NodeProto], constants: Sequence[TensorProto], n_features: int
+    nodes: Sequence[NodeProto],
+    constants: Sequence[TensorProto],
+    n_features: int,
+    levels: Sequence[float] = (),
 ) -> ModelProto:
-    """Close a graph whose last nodes wrote `log_return` and `probability_up`, each (n, 1)."""
+    """Close a graph whose nodes wrote `log_return` and `probability_up`, each (n, 1).
+
+    With `levels` they wrote `quantiles` too, of shape (n, n_levels).
+    """
+    outputs = {OUTPUT: 2} | ({QUANTILES: len(levels)} if levels else {})
     join = node("Concat", ["log_return", "probability_up"], OUTPUT, axis=1)
     graph = helper.make_graph(
         [*nodes, join],
         "forecaster",
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", n_features])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", 2])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])
+            for name, width in outputs.items()
+        ],
         list(constants),
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     closed = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    if levels:
+        helper.set_model_props(closed, {LEVELS: json.dumps(list(levels))})
     checker.check_model(closed)
     return closed
 
@@ -50,6 +63,30 @@ def constant_column(name: str, value: float) -> tuple[list[NodeProto], list[Tens
         node("Expand", [f"{prefix}value", f"{prefix}column"], name),
     ]
     return nodes, [constant(f"{prefix}value", value), constant("one_column", [1], np.int64)]
+
+
+def standardised() -> list[NodeProto]:
+    """Return nodes that write `z`: (features - mean) / scale, 0 where missing, clipped.
+
+    They read the constants `mean`, `scale`, `zero`, `low` and `high`.
+    """
+    return [
+        node("Sub", [INPUT, "mean"], "centred"),
+        node("Div", ["centred", "scale"], "standard"),
+        node("IsNaN", ["standard"], "missing"),
+        node("Where", ["missing", "zero", "standard"], "present"),
+        node("Clip", ["present", "low", "high"], "z"),
+    ]
+
+
+def rising(name: str, width: str, output: str) -> NodeProto:
+    """Return the operation that puts the numbers of each row into rising order.
+
+    `width` is the constant that says how many they are.
+    """
+    return helper.make_node(
+        "TopK", [name, width], [output, f"{output}_from"], name=output, axis=1, largest=0
+    )
 
 
 def widen(name: str, output: str) -> NodeProto:
