@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellwether.cli.frame import edge, ports, progress_bar, say, settings, tell
+from bellwether.models.names import MODELS
 
 if TYPE_CHECKING:
     from bellwether.bootstrap import Wired
@@ -74,7 +75,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
     last: Last = None,
     step: Step = "1y",
     window: Window = None,
-    model: Annotated[str, typer.Option(help="Model; all baselines stand beside it.")] = "lightgbm",
+    model: Annotated[
+        str, typer.Option(help=f"One of {', '.join(MODELS)}; all baselines stand beside it.")
+    ] = "lightgbm",
     view: Annotated[str, typer.Option(help="Features it reads, such as technical+returns.")] = (
         "technical"
     ),

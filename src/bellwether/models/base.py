@@ -12,6 +12,21 @@ from bellwether.core.errors import Unfitted
 from bellwether.models.card import Card
 from bellwether.models.rows import Column, Instants, Matrix, Rows, learnable
 
+__all__ = [
+    "INPUT",
+    "LEVELS",
+    "OUTPUT",
+    "QUANTILES",
+    "Column",
+    "Explainer",
+    "Forecaster",
+    "Forecasts",
+    "Instants",
+    "Matrix",
+    "Model",
+    "blank_as_zero",
+]
+
 INPUT = "features"
 OUTPUT = "forecast"
 QUANTILES = "quantiles"

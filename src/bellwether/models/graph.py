@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES
 from bellwether.models.tree_form import LEAF, Forest
+
+Gates = npt.NDArray[np.float64]
 
 OPSET = 17
 ML_OPSET = 3
@@ -19,9 +23,9 @@ def constant(name: str, value: object, dtype: type = np.float32) -> TensorProto:
     return numpy_helper.from_array(np.asarray(value, dtype=dtype), name)
 
 
-def node(operator: str, inputs: Sequence[str], output: str, **attributes: int) -> NodeProto:
+def node(operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> NodeProto:
     """Return one operation with one output."""
-    return helper.make_node(operator, list(inputs), [output], name=output, **attributes)  # type: ignore[arg-type]
+    return helper.make_node(operator, list(inputs), [output], name=output, **attributes)
 
 
 def model(
@@ -92,6 +96,34 @@ def rising(name: str, width: str, output: str) -> NodeProto:
 def widen(name: str, output: str) -> NodeProto:
     """Return the operation that turns float32 into float64, without loss."""
     return node("Cast", [name], output, to=TensorProto.DOUBLE)
+
+
+def narrow(name: str, output: str) -> NodeProto:
+    """Return the operation that rounds float64 to float32."""
+    return node("Cast", [name], output, to=TensorProto.FLOAT)
+
+
+def lstm(name: str, output: str, hidden: int) -> NodeProto:
+    """Return the operation that reads (n_steps, n, n_channels) and writes (1, n, hidden).
+
+    It reads the constants of `lstm_constants`.
+    """
+    return helper.make_node(
+        "LSTM",
+        [name, "into", "back", "biases"],
+        ["", output],
+        name=output,
+        hidden_size=hidden,
+    )
+
+
+def lstm_constants(into: Gates, back: Gates, bias: Gates) -> list[TensorProto]:
+    """Turn gates in the order input, forget, cell, output into what `lstm` reads."""
+    order = (0, 3, 1, 2)  # input, output, forget, cell
+    parts = [np.split(gates, 4) for gates in (into, back, bias)]
+    found = [np.concatenate([part[i] for i in order])[np.newaxis] for part in parts]
+    found[2] = np.hstack([found[2], np.zeros_like(found[2])])
+    return [constant(n, v) for n, v in zip(("into", "back", "biases"), found, strict=True)]
 
 
 def trees(forest: Forest, name: str, output: str) -> NodeProto:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import QUANTILES, Column, Matrix
+from bellwether.models.base import QUANTILES, Column
 from bellwether.models.card import Card
 from bellwether.models.lgbm import LightGBM
 from bellwether.models.linear import curve, line

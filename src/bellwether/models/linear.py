@@ -5,7 +5,7 @@ from abc import abstractmethod
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import INPUT, Column, Explainer, Model, blank_as_zero
+from bellwether.models.base import Column, Explainer, Model, blank_as_zero
 from bellwether.models.card import Card
 from bellwether.models.rows import Rows
 
@@ -28,7 +28,7 @@ class Affine(Model):
     def learn(self, rows: Rows) -> None:
         """Learn both outputs on the same standardised rows."""
         wide = blank_as_zero(rows.X).astype(np.float64)
-        self._mean, spread = _moments(wide, rows.weights)
+        self._mean, spread = moments(wide, rows.weights)
         self._scale = np.where(spread > 0, spread, 1.0)
         z = np.clip(np.nan_to_num((wide - self._mean) / self._scale), -CLIP, CLIP)
         (self._coefficients, self._intercept), (self._logit, self._logit_intercept) = self.solve(
@@ -77,7 +77,7 @@ class Affine(Model):
         }
 
 
-def _moments(
+def moments(
     wide: Column, weights: Column | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return each column's mean and standard deviation over the rows that have it."""

@@ -11,5 +11,10 @@ MODELS = (
     "logistic",
     "lightgbm_quantile",
     "lightgbm_rank",
+    "lstm",
+    "mean_ensemble",
+    "median_ensemble",
+    "trimmed_ensemble",
+    "stacking",
 )
 BASELINES = ("always_up", "historical_mean", "momentum", "last_value")
