@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellwether.cli.frame import edge, ports, progress_bar, say, settings, tell
+from bellwether.models.names import MODELS
 
 if TYPE_CHECKING:
     from bellwether.bootstrap import Wired
@@ -45,6 +46,9 @@ Without = Annotated[
 Lag = Annotated[
     int, typer.Option(min=0, help="1 fills at the next open; 0 trades the past, and is stamped.")
 ]
+Model = Annotated[
+    str, typer.Option(help=f"One of {', '.join(MODELS)}; all baselines stand beside it.")
+]
 View = Annotated[str, typer.Option(help="Features it reads, such as technical+returns.")]
 Stored = Annotated[bool, typer.Option(help="Judge what was really predicted; train nothing.")]
 Days = Annotated[
@@ -76,7 +80,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
     last: Last = None,
     step: Step = "1y",
     window: Window = None,
-    model: Annotated[str, typer.Option(help="Model; all baselines stand beside it.")] = "lightgbm",
+    model: Model = "lightgbm",
     view: View = "technical",
     horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead.")] = 1,
     strategy: Strategy = "long_short",

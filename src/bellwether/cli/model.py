@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+from bellwether.models.names import BASELINES, MODELS
 
 if TYPE_CHECKING:
     from bellwether.pipelines.train import TrainReport
@@ -17,8 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
     str,
     typer.Option(
-        help="Model to release: lightgbm, xgboost, random_forest, hist_gradient_boosting, "
-        "linear or a baseline."
+        help=f"Model to release: {', '.join(MODELS)}, or a baseline: {', '.join(BASELINES)}."
     ),
 ]
 Against = Annotated[
@@ -99,9 +99,13 @@ def _told(report: "TrainReport", *, as_json: bool) -> None:
 
 
 def _named(against: str) -> tuple[str, ...]:
-    from bellwether.models.factory import MODELS
+    from bellwether.models.factory import available
 
-    return MODELS if against == "all" else tuple(a.strip() for a in against.split(",") if a.strip())
+    return (
+        available()
+        if against == "all"
+        else tuple(a.strip() for a in against.split(",") if a.strip())
+    )
 
 
 def print_table(table: dict[str, dict[str, Any]]) -> None:

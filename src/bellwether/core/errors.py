@@ -6,6 +6,7 @@
     - UnknownName              a symbol, source, model or view that does not exist here
     - MissingRecord            a record that could exist and does not; names the command that makes it
     - UnreadableFile           a file that cannot be read at all
+    - MissingExtra             something that needs an optional part that is not installed
   x ConfigError                a setting that cannot be used
   x DataError                  data that breaks a rule
     - SchemaViolation          a frame that does not fit its schema at a door
@@ -79,6 +80,18 @@ class UnreadableFile(InputError):
         self.line = line
         place = path if line is None else f"{path}:{line}"
         super().__init__(f"{place}: {why}")
+
+
+class MissingExtra(InputError):
+    """Something that needs an optional part of the platform, which is not installed here."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.what = what
+        self.extra = extra
+        super().__init__(
+            f"{what} needs an optional part that is not installed here. "
+            f"Install it with: pip install 'bellwether[{extra}]'"
+        )
 
 
 class ConfigError(BellwetherError):
@@ -209,6 +222,14 @@ class UnloadableArtifact(ArtifactError):
         self.name = name
         self.why = why
         super().__init__(f"{name} cannot be loaded: {why}")
+
+
+class Unfitted(ArtifactError):
+    """A model that is asked before it learnt."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(f"The model {model} has learnt nothing yet: fit it first.")
 
 
 class StorageError(BellwetherError):

@@ -1,17 +1,38 @@
 """The contract of every model, and the packed form that is scored."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float32]
-Column = npt.NDArray[np.float64]
+from bellwether.core.errors import Unfitted
+from bellwether.models.card import Card
+from bellwether.models.rows import Column, Instants, Matrix, Rows, learnable
+
+__all__ = [
+    "INPUT",
+    "LEVELS",
+    "OUTPUT",
+    "QUANTILES",
+    "Column",
+    "Explainer",
+    "Forecaster",
+    "Forecasts",
+    "Instants",
+    "Matrix",
+    "Model",
+    "blank_as_zero",
+]
 
 INPUT = "features"
 OUTPUT = "forecast"
+QUANTILES = "quantiles"
+LEVELS = "quantile_levels"
+
+Explainer = Mapping[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +40,14 @@ class Forecasts:
     """What a packed model says about n rows, each an array of shape (n,), float64.
 
     `log_return` is the expected log return of the label; `probability_up` the chance that it is
-    above zero. Both are float32 numbers of the packed model, widened without loss.
+    above zero. Both are float32 numbers of the packed model, widened without loss. `quantiles` of
+    shape (n, n_levels) are those of the log return, rising along a row, where the model tells
+    any: `PackedModel.levels` says which; None of other models.
     """
 
     log_return: Column
     probability_up: Column
+    quantiles: Column | None = None
 
     def direction(self) -> npt.NDArray[np.int8]:
         """Return 1 where up is likelier than down, -1 where it is less likely, else 0."""
@@ -42,16 +66,21 @@ def blank_as_zero(X: Matrix) -> Matrix:
 class Forecaster(Protocol):
     """A model before it is packed.
 
-    `fit` learns from a C-contiguous float32 matrix of shape (n_rows, n_features), NaN where a
-    feature is missing, and float64 log returns of shape (n_rows,) without NaN. It leaves its
-    inputs alone and is deterministic for a seed. `pack` gives the ONNX bytes that are the model
-    from then on: nothing is ever scored with the library that fitted it. `explainer` gives the
-    arrays that `explain` needs for contributions that add up to the forecast.
+    `fit` learns from rows: features of shape (n_rows, n_features), NaN where one is missing, and
+    log returns of shape (n_rows,). `weights` of shape (n_rows,) say how much each row counts: none
+    at all at zero. `times` of shape (n_rows, 2) say when each row was decided and when its label
+    was known; models whose card says `needs_times` cannot do without. Inputs are left alone, the
+    order of columns is that of `make`, and the result is deterministic for a seed. A second `fit`
+    forgets the first. `pack` gives the ONNX bytes that are the model from then on: nothing is ever
+    scored with the library that fitted it. `explainer` gives the arrays that `explain` needs for
+    contributions that add up to the forecast.
     """
 
-    name: str
+    name: ClassVar[str]
 
-    def fit(self, X: Matrix, y: Column) -> Self:
+    def fit(
+        self, X: Matrix, y: Column, weights: Column | None = None, times: Instants | None = None
+    ) -> Self:
         """Learn from rows whose labels are known."""
         ...
 
@@ -59,6 +88,80 @@ class Forecaster(Protocol):
         """Return the model as ONNX: `features` float32 (n, k) in, `forecast` float32 (n, 2) out."""
         ...
 
-    def explainer(self) -> Mapping[str, npt.NDArray[np.generic]]:
+    def explainer(self) -> Explainer:
         """Return the arrays of the model's explanation."""
         ...
+
+    def describe(self) -> Card:
+        """Return what the model is, and what it promises."""
+        ...
+
+
+class Model(ABC):
+    """The door of every model: what comes in is checked, and nothing is told before it learnt."""
+
+    name: ClassVar[str]
+    card: ClassVar[Card]
+    _learnt = False
+
+    def fit(
+        self, X: Matrix, y: Column, weights: Column | None = None, times: Instants | None = None
+    ) -> Self:
+        """Learn from rows whose labels are known, and forget what was learnt before.
+
+        Raises
+        ------
+        InvalidRequest
+            If rows are empty or of other shapes than each other, a feature is infinite, a label or
+            a weight is no number, no row has weight, or times are needed and missing.
+        """
+        self._learnt = False
+        rows = learnable(X, y, weights, times)
+        if self.describe().needs_times:
+            rows.timed(self.name)
+        self._n_features = rows.X.shape[1]
+        self.learn(rows)
+        self._learnt = True
+        return self
+
+    def pack(self) -> bytes:
+        """Return the model as ONNX.
+
+        Raises
+        ------
+        Unfitted
+            If it has not learnt yet.
+        """
+        self._demand_learnt()
+        return self.packed()
+
+    def explainer(self) -> Explainer:
+        """Return the arrays of the model's explanation.
+
+        Raises
+        ------
+        Unfitted
+            If it has not learnt yet.
+        """
+        self._demand_learnt()
+        return self.explained()
+
+    def describe(self) -> Card:
+        """Return what the model is, and what it promises."""
+        return self.card
+
+    @abstractmethod
+    def learn(self, rows: Rows) -> None:
+        """Learn from rows that were checked; all of them have weight."""
+
+    @abstractmethod
+    def packed(self) -> bytes:
+        """Return what was learnt as ONNX."""
+
+    @abstractmethod
+    def explained(self) -> Explainer:
+        """Return what was learnt as arrays."""
+
+    def _demand_learnt(self) -> None:
+        if not self._learnt:
+            raise Unfitted(self.name)

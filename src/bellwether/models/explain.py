@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.generic]
+Shares = tuple[float, npt.NDArray[np.float64]]
 
 
-def contributions(
-    explainer: Mapping[str, Array], x: npt.NDArray[np.float32]
-) -> tuple[float, npt.NDArray[np.float64]]:
+def contributions(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> Shares:
     """Split one forecast of the log return into a base value and what each feature adds.
 
     Parameters
@@ -25,6 +24,12 @@ def contributions(
     tuple of float and ndarray of shape (n_features,)
         Base and contributions; together they add up to the forecast, up to float32 rounding.
     """
+    if "weights" in explainer or "places" in explainer:
+        return _members(explainer, x)
+    if "recurrent" in explainer:
+        from bellwether.models.recurrent import shares
+
+        return shares(explainer, x)
     base = float(explainer["base"][0])
     if "shapley" in explainer:
         return base, _trees(explainer, x)
@@ -36,6 +41,23 @@ def contributions(
     z = (x - explainer["mean"].astype(np.float64)) / explainer["scale"].astype(np.float64)
     clip = float(explainer["clip"][0])
     return base, coefficients * np.clip(np.nan_to_num(z), -clip, clip)
+
+
+def _members(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> Shares:
+    """Weigh what the members of an ensemble say: by member, or by place in the order of forecasts."""
+    ranked = "places" in explainer
+    weights = explainer["places" if ranked else "weights"].astype(np.float64)
+    parts = [_of(explainer, f"{i}.") for i in range(len(weights))]
+    told = [contributions(part, x) for part in parts]
+    if ranked:
+        said = [base + shares.sum() for base, shares in told]
+        told = [told[i] for i in np.argsort(said, kind="stable")]
+    base = sum(w * b for w, (b, _) in zip(weights, told, strict=True))
+    return float(base), np.sum([w * s for w, (_, s) in zip(weights, told, strict=True)], axis=0)
+
+
+def _of(explainer: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {k.removeprefix(prefix): v for k, v in explainer.items() if k.startswith(prefix)}
 
 
 def _trees(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

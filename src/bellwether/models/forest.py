@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix
+from bellwether.models.card import Card
 from bellwether.models.tree_form import Forest, Tree
-from bellwether.models.trees import TreeModel
+from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
 
 class RandomForest(TreeModel):
@@ -18,6 +19,16 @@ class RandomForest(TreeModel):
     """
 
     name = "random_forest"
+    card = Card(
+        name,
+        "scikit-learn",
+        "a hundred shallow trees of random rows and features, averaged",
+        missing=ROUTED,
+        explanation=SHAPLEY,
+        use="where boosting overfits: the calmest of the tree models",
+        seeded=True,
+        size_kb=400,
+    )
     logistic = False
 
     def __init__(
@@ -32,23 +43,26 @@ class RandomForest(TreeModel):
             "n_jobs": threads,
         }
 
-    def grow_returns(self, X: Matrix, y: Column) -> Forest:
+    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
         """Average trees of the log return."""
         from sklearn.ensemble import RandomForestRegressor
 
-        return self._grow(RandomForestRegressor(**self._params), X, y)
+        return self._grow(RandomForestRegressor(**self._params), X, y, weights)
 
-    def grow_direction(self, X: Matrix, up: npt.NDArray[np.bool_]) -> Forest:
+    def grow_direction(
+        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
+    ) -> Forest:
         """Average trees of the direction."""
         from sklearn.ensemble import RandomForestClassifier
 
-        return self._grow(RandomForestClassifier(**self._params), X, up)
+        return self._grow(RandomForestClassifier(**self._params), X, up, weights)
 
     @staticmethod
-    def _grow(model: Any, X: Matrix, target: npt.NDArray[Any]) -> Forest:
+    def _grow(model: Any, X: Matrix, target: npt.NDArray[Any], weights: Column | None) -> Forest:
         third = (len(X) + 2) // 3
         writeable = np.require(X, requirements="W")  # scikit-learn refuses others that miss values
-        return neutral(model.set_params(max_samples=third).fit(writeable, target))
+        model.set_params(max_samples=third).fit(writeable, target, sample_weight=weights)
+        return neutral(model)
 
 
 def neutral(model: Any) -> Forest:

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix, blank_as_zero
+from bellwether.models.card import Card
 from bellwether.models.tree_form import Forest, Tree
-from bellwether.models.trees import TreeModel
+from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
 
 class HistGradientBoosting(TreeModel):
@@ -18,6 +19,16 @@ class HistGradientBoosting(TreeModel):
     """
 
     name = "hist_gradient_boosting"
+    card = Card(
+        name,
+        "scikit-learn",
+        "gradient-boosted trees on 255 bins a feature",
+        missing=ROUTED,
+        explanation=SHAPLEY,
+        use="beside LightGBM: the same idea without its sampling of rows",
+        seeded=True,
+        size_kb=400,
+    )
 
     def __init__(
         self, *, seed: int = 0, n_trees: int = 200, threads: int = 1, min_rows_per_leaf: int = 200
@@ -35,23 +46,27 @@ class HistGradientBoosting(TreeModel):
             "random_state": seed,
         }
 
-    def grow_returns(self, X: Matrix, y: Column) -> Forest:
+    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
         """Boost the squared error of the log return."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        return self._grow(HistGradientBoostingRegressor(**self._params), X, y)
+        return self._grow(HistGradientBoostingRegressor(**self._params), X, y, weights)
 
-    def grow_direction(self, X: Matrix, up: npt.NDArray[np.bool_]) -> Forest:
+    def grow_direction(
+        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
+    ) -> Forest:
         """Boost the log loss of the direction."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return self._grow(HistGradientBoostingClassifier(**self._params), X, up)
+        return self._grow(HistGradientBoostingClassifier(**self._params), X, up, weights)
 
-    def _grow(self, model: Any, X: Matrix, target: npt.NDArray[Any]) -> Forest:
+    def _grow(
+        self, model: Any, X: Matrix, target: npt.NDArray[Any], weights: Column | None
+    ) -> Forest:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(self._threads, "openmp"):
-            return neutral(model.fit(blank_as_zero(X), target))
+            return neutral(model.fit(blank_as_zero(X), target, sample_weight=weights))
 
 
 def neutral(model: Any) -> Forest:

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix
+from bellwether.models.card import Card
 from bellwether.models.tree_form import Forest, Tree
-from bellwether.models.trees import TreeModel
+from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
 ZERO = float(np.float32(1e-35))
 
@@ -20,6 +21,16 @@ class LightGBM(TreeModel):
     """
 
     name = "lightgbm"
+    card = Card(
+        name,
+        "LightGBM",
+        "gradient-boosted trees, shallow, slow and bagged",
+        missing=ROUTED,
+        explanation=SHAPLEY,
+        use="first choice on a panel: fast, takes missing values, finds interactions",
+        seeded=True,
+        size_kb=400,
+    )
 
     def __init__(
         self, *, seed: int = 0, n_trees: int = 200, threads: int = 1, min_rows_per_leaf: int = 200
@@ -41,19 +52,28 @@ class LightGBM(TreeModel):
             "verbose": -1,
         }
 
-    def grow_returns(self, X: Matrix, y: Column) -> Forest:
+    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
         """Boost the squared error of the log return."""
-        return self._grow("regression", X, y)
+        return self._grow({"objective": "regression"}, X, y, weights)
 
-    def grow_direction(self, X: Matrix, up: npt.NDArray[np.bool_]) -> Forest:
+    def grow_direction(
+        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
+    ) -> Forest:
         """Boost the log loss of the direction."""
-        return self._grow("binary", X, up.astype(np.float64))
+        return self._grow({"objective": "binary"}, X, up.astype(np.float64), weights)
 
-    def _grow(self, objective: str, X: Matrix, target: Column) -> Forest:
+    def _grow(
+        self,
+        objective: Mapping[str, Any],
+        X: Matrix,
+        target: Column,
+        weights: Column | None,
+        group: npt.NDArray[np.int64] | None = None,
+    ) -> Forest:
         import lightgbm as lgb
 
-        data = lgb.Dataset(X, target, free_raw_data=False)
-        return neutral(lgb.train({**self._params, "objective": objective}, data, self._trees))
+        data = lgb.Dataset(X, target, weight=weights, group=group, free_raw_data=False)
+        return neutral(lgb.train({**self._params, **objective}, data, self._trees))
 
 
 def neutral(booster: Any) -> Forest:

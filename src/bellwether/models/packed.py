@@ -1,10 +1,15 @@
 """Scoring a packed model: the one way in which any number of ours is ever forecast."""
 
+import json
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 
 from bellwether.core.errors import UnloadableArtifact
-from bellwether.models.base import INPUT, OUTPUT, Forecasts, Matrix
+from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES, Column, Forecasts
+from bellwether.models.rows import features
 
 _UNLOADABLE: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -16,6 +21,7 @@ _UNLOADABLE: tuple[type[Exception], ...] = (
         if isinstance(error, type) and issubclass(error, Exception)
     ),
 )
+_TOLD = ([OUTPUT], [OUTPUT, QUANTILES])
 
 
 class PackedModel:
@@ -40,19 +46,32 @@ class PackedModel:
                 content, options, providers=["CPUExecutionProvider"]
             )
             shape = self._session.get_inputs()[0].shape
-            names = (self._session.get_inputs()[0].name, self._session.get_outputs()[0].name)
+            asked = [put.name for put in self._session.get_inputs()]
+            self._told = [out.name for out in self._session.get_outputs()]
+            told = self._session.get_modelmeta().custom_metadata_map.get(LEVELS, "[]")
+            self.levels = tuple(float(level) for level in json.loads(told))
         except _UNLOADABLE as error:
             raise UnloadableArtifact(name, str(error).splitlines()[0]) from error
-        if names != (INPUT, OUTPUT):
-            raise UnloadableArtifact(name, f"its input and output are called {names}")
+        if asked != [INPUT] or self._told not in _TOLD:
+            raise UnloadableArtifact(name, f"its inputs are {asked}, its outputs {self._told}")
         self.n_features = int(shape[1])
 
-    def predict(self, X: Matrix) -> Forecasts:
-        """Score rows of shape (n, n_features), float32; NaN marks a missing feature."""
-        rows = X if len(X) != 1 else np.repeat(X, 2, axis=0)
+    def predict(self, X: npt.NDArray[Any]) -> Forecasts:
+        """Score rows of shape (n, n_features); NaN marks a missing feature.
+
+        They are read as float32: float64 is rounded to it, and the memory may be in any order.
+
+        Raises
+        ------
+        InvalidRequest
+            If they are no matrix of that width, or a number is infinite.
+        """
+        told = features(X, self.n_features)
+        rows = told if len(told) != 1 else np.repeat(told, 2, axis=0)
         if len(rows) == 0:
-            empty = np.empty(0)
-            return Forecasts(empty, empty)
-        (out,) = self._session.run([OUTPUT], {INPUT: rows})
-        wide = out[: len(X)].astype(np.float64)
-        return Forecasts(wide[:, 0], wide[:, 1])
+            outs = [np.empty((0, 2))]
+            outs += [np.empty((0, len(self.levels)))] if self.levels else []
+        else:
+            outs = self._session.run(self._told, {INPUT: rows})
+        wide: list[Column] = [out[: len(told)].astype(np.float64) for out in outs]
+        return Forecasts(wide[0][:, 0], wide[0][:, 1], wide[1] if len(wide) > 1 else None)

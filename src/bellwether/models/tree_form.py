@@ -1,7 +1,7 @@
 """Trees of any library in one neutral form: all that packing and explaining know of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -54,6 +54,17 @@ class Tree:
             np.asarray(cover, dtype=np.float64),
         )
 
+    def leaf(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+        """Return the leaf that each row comes to."""
+        at = np.zeros(len(X), dtype=np.int64)
+        rows = np.arange(len(X))
+        while (self.feature[at] != LEAF).any():
+            here = X[rows, self.feature[at]].astype(np.float64)
+            left = np.where(np.isnan(here), self.missing_left[at], here <= self.threshold[at])
+            step = np.where(left, self.left[at], self.right[at])
+            at = np.where(self.feature[at] == LEAF, at, step)
+        return at
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:
@@ -66,6 +77,18 @@ class Forest:
     def of(cls, trees: Iterable[Tree], base: float = 0.0) -> Self:
         """Return a forest of any number of trees."""
         return cls(tuple(trees), base)
+
+    def sums(self, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return what the forest says of rows, of shape (n,), in float64."""
+        total = np.full(len(X), self.base)
+        for tree in self.trees:
+            total += tree.value[tree.leaf(X)]
+        return total
+
+    def scaled(self, slope: float, level: float) -> Self:
+        """Return the forest that says `level` + `slope` times what this one says."""
+        trees = (replace(tree, value=tree.value * slope) for tree in self.trees)
+        return type(self).of(trees, level + slope * self.base)
 
     @classmethod
     def constant(cls, value: float) -> Self:

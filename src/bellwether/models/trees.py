@@ -1,18 +1,21 @@
 """What every model made of trees has in common, whichever library grew them."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Self
+from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import INPUT, Column, Matrix
+from bellwether.models.base import INPUT, Column, Explainer, Matrix, Model
+from bellwether.models.rows import Rows
 from bellwether.models.shap_tables import leaf_tables
 from bellwether.models.tree_form import Forest
 
+ROUTED = "goes the way that fitted the training rows best"
+SHAPLEY = "exact path-dependent Shapley values"
 
-class TreeModel(ABC):
+
+class TreeModel(Model):
     """One forest for the expected log return, one for the direction.
 
     Labels that are all the same, or a single one, are what the return's forest says of every row.
@@ -21,32 +24,38 @@ class TreeModel(ABC):
     direction's forest adds up to log odds or to the probability itself.
     """
 
-    name: str
     logistic = True
 
     @abstractmethod
-    def grow_returns(self, X: Matrix, y: Column) -> Forest:
+    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
         """Fit the expected log return on rows whose labels differ."""
 
     @abstractmethod
-    def grow_direction(self, X: Matrix, up: npt.NDArray[np.bool_]) -> Forest:
+    def grow_direction(
+        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
+    ) -> Forest:
         """Fit the direction on rows of which some rose and some fell."""
 
-    def fit(self, X: Matrix, y: Column) -> Self:
+    def learn(self, rows: Rows) -> None:
         """Grow both forests."""
-        moved = y != 0
-        up = y[moved] > 0
-        self._n_features = X.shape[1]
-        self._returns = Forest.constant(float(y[0]))
+        self._returns = Forest.constant(float(rows.y[0]))
         self._direction = Forest.constant(0.0 if self.logistic else 0.5)
-        if np.ptp(y) > 0:
-            self._returns = self.grow_returns(X, y)
+        if np.ptp(rows.y) > 0:
+            self._returns = self.grow_returns(rows.X, rows.y, rows.weights)
+        moved = rows.moved()
+        up = moved.y > 0
         if up.any() and not up.all():
-            self._direction = self.grow_direction(np.ascontiguousarray(X[moved]), up)
-        return self
+            self._direction = self.grow_direction(moved.X, up, moved.weights)
 
-    def pack(self) -> bytes:
+    def packed(self) -> bytes:
         """Return both forests as one ONNX graph."""
+        from bellwether.models import graph
+
+        packed: bytes = graph.model(self.nodes(), [], self._n_features).SerializeToString()
+        return packed
+
+    def nodes(self) -> list[Any]:
+        """Return the operations that write both forecasts, from float64 rows called `wide`."""
         from bellwether.models import graph
 
         score = "score" if self.logistic else "probability_up"
@@ -57,9 +66,8 @@ class TreeModel(ABC):
         ]
         if self.logistic:
             nodes.append(graph.node("Sigmoid", [score], "probability_up"))
-        packed: bytes = graph.model(nodes, [], self._n_features).SerializeToString()
-        return packed
+        return nodes
 
-    def explainer(self) -> Mapping[str, npt.NDArray[np.generic]]:
+    def explained(self) -> Explainer:
         """Return the leaf tables of the return's forest."""
         return leaf_tables(self._returns, self._n_features)

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix
+from bellwether.models.card import Card
 from bellwether.models.tree_form import Forest, Tree
-from bellwether.models.trees import TreeModel
+from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
 HESSIAN_AT_EVEN_ODDS = 0.25
 
@@ -22,6 +23,16 @@ class XGBoost(TreeModel):
     """
 
     name = "xgboost"
+    card = Card(
+        name,
+        "XGBoost",
+        "gradient-boosted trees of eight leaves, shrunk towards the mean",
+        missing=ROUTED,
+        explanation=SHAPLEY,
+        use="beside LightGBM: another way to grow, so that a finding is not one library's",
+        seeded=True,
+        size_kb=400,
+    )
 
     def __init__(
         self, *, seed: int = 0, n_trees: int = 200, threads: int = 1, min_rows_per_leaf: int = 200
@@ -39,26 +50,30 @@ class XGBoost(TreeModel):
             "verbosity": 0,
         }
 
-    def grow_returns(self, X: Matrix, y: Column) -> Forest:
+    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
         """Boost the squared error of the log return."""
-        return self._grow("reg:squarederror", X, y, hessian=1.0)
+        return self._grow("reg:squarederror", X, y, weights, hessian=1.0)
 
-    def grow_direction(self, X: Matrix, up: npt.NDArray[np.bool_]) -> Forest:
+    def grow_direction(
+        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
+    ) -> Forest:
         """Boost the log loss of the direction."""
         target = up.astype(np.float64)
-        return self._grow("binary:logistic", X, target, hessian=HESSIAN_AT_EVEN_ODDS)
+        return self._grow("binary:logistic", X, target, weights, hessian=HESSIAN_AT_EVEN_ODDS)
 
-    def _grow(self, objective: str, X: Matrix, target: Column, hessian: float) -> Forest:
+    def _grow(
+        self, objective: str, X: Matrix, target: Column, weights: Column | None, hessian: float
+    ) -> Forest:
         import xgboost as xgb
 
         params = {
             **self._params,
             "objective": objective,
-            "base_score": float(target.mean()),
+            "base_score": float(np.average(target, weights=weights)),
             "min_child_weight": self._rows_per_leaf * hessian,
             "reg_lambda": 10.0 * hessian,
         }
-        rows = xgb.DMatrix(X, target, nthread=self._params["nthread"])
+        rows = xgb.DMatrix(X, target, weight=weights, nthread=self._params["nthread"])
         return neutral(xgb.train(params, rows, self._trees))
 
 

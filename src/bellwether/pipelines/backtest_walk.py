@@ -15,7 +15,7 @@ from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.survivorship import of_members
 from bellwether.features.views import view
 from bellwether.inference.backtest_asked import BacktestConfig
-from bellwether.models.factory import BASELINES
+from bellwether.models.factory import BASELINES, make
 from bellwether.pipelines.backtest_question import Question
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.folds import Kept, Place, Recipe, pieces, score
@@ -43,6 +43,9 @@ def walk_forward(
     config: BacktestConfig, question: Question, ports: Ports, progress: Progress
 ) -> Walked:
     """Train and score period by period."""
+    chosen = view(config.view)
+    if config.model not in BASELINES:
+        make(config.model, chosen.model_columns, seed=config.seed)  # refuses before any work
     members = None
     if config.universe is not None:
         told = ports.lake.universe(config.universe)
@@ -50,7 +53,7 @@ def walk_forward(
     progress("Computing features", 0, 1)
     data = build(
         question.symbols,
-        view(config.view),
+        chosen,
         config.horizon_sessions,
         question.watermark,
         ports,

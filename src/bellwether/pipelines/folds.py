@@ -13,7 +13,7 @@ import polars as pl
 from bellwether.core.errors import Unavailable
 from bellwether.core.ports import Progress, WorkFiles
 from bellwether.evaluation.splits import Fold
-from bellwether.models.base import Column, Forecasts, Matrix
+from bellwether.models.base import Column, Forecasts, Instants, Matrix
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
@@ -131,13 +131,14 @@ def _run(
     X = data.X if data.aside is None else np.hstack([data.X, data.aside])
     y = data.y
     dates = data.rows["session"].to_numpy().astype("datetime64[D]")
+    times = times_of(data)
     jobs = (
         delayed(_one)(
-            at, X, y, dates, folds[at], [f.test for f in _after(folds, at, recipe)], recipe
+            at, X, y, dates, times, folds[at], [f.test for f in _after(folds, at, recipe)], recipe
         )
         for at in todo
     )
-    with _backend(place, [X, y, dates]) as workers:
+    with _backend(place, [X, y, dates, times]) as workers:
         yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
 
 
@@ -163,16 +164,17 @@ def _after(folds: Sequence[Fold], at: int, recipe: Recipe) -> Sequence[Fold]:
     return folds[at + 1 : at + 1 + recipe.ages]
 
 
-def _one(
+def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster gets each once
     at: int,
     X: Matrix,
     y: Column,
     dates: npt.NDArray[np.datetime64],
+    times: Instants,
     fold: Fold,
     later: Sequence[npt.NDArray[np.int64]],
     recipe: Recipe,
 ) -> tuple[int, Scored]:
-    packed = fitted(X, y, fold.train, recipe)
+    packed = fitted(X, y, times, fold.train, recipe)
     told = {
         name: PackedModel(content).predict(_seen(X, fold.test, name, recipe))
         for name, content in packed.items()
@@ -185,7 +187,9 @@ def _one(
     return at, Scored(told_of(told), pl.concat(aged))
 
 
-def fitted(X: Matrix, y: Column, train: npt.NDArray[np.int64], recipe: Recipe) -> dict[str, bytes]:
+def fitted(
+    X: Matrix, y: Column, times: Instants, train: npt.NDArray[np.int64], recipe: Recipe
+) -> dict[str, bytes]:
     """Fit each model on some rows and return it packed.
 
     Columns of `X` beyond those of the recipe are READ_BY_BASELINES, which baselines alone see.
@@ -196,7 +200,8 @@ def fitted(X: Matrix, y: Column, train: npt.NDArray[np.int64], recipe: Recipe) -
     for name in recipe.models:
         columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
         rows = _seen(X, train, name, recipe)
-        packed[name] = make(name, columns, seed=recipe.seed).fit(rows, targets).pack()
+        model = make(name, columns, seed=recipe.seed)
+        packed[name] = model.fit(rows, targets, times=times[train]).pack()
     return packed
 
 
@@ -204,6 +209,12 @@ def _seen(X: Matrix, rows: npt.NDArray[np.int64], name: str, recipe: Recipe) -> 
     """Return what a model reads of some rows."""
     width = X.shape[1] if name in BASELINES else len(recipe.columns)
     return np.ascontiguousarray(X[rows, :width])
+
+
+def times_of(data: Dataset) -> Instants:
+    """Return when each row was decided and its label known, of shape (n, 2), in UTC."""
+    columns = data.rows.select(pl.col("decision_at", "label_known_at").dt.replace_time_zone(None))
+    return np.column_stack([column.to_numpy() for column in columns]).astype("datetime64[us]")
 
 
 def drawn_in(y: Column, scales: float | None) -> Column:

@@ -23,7 +23,7 @@ from bellwether.models.base import Forecasts
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
-from bellwether.pipelines.folds import drawn_in, pieces, told_of
+from bellwether.pipelines.folds import drawn_in, pieces, times_of, told_of
 from bellwether.pipelines.sections import across, own
 from bellwether.pipelines.walk import Walk, folds_of, trade
 
@@ -100,10 +100,12 @@ def _scored(
 ) -> dict[str, Forecasts]:
     targets = drawn_in(data.y[fold.train], how.winsorise)
     columns = (*data.view.model_columns, *names)
+    times = times_of(data)[fold.train]
     scored = {}
     wider = np.ascontiguousarray(np.hstack([data.X, extra]), dtype=np.float32)
     for which, X in ((WITHOUT, data.X), (WITH, wider)):
-        fitted = make(model, columns[: X.shape[1]], seed=how.seed).fit(X[fold.train], targets)
+        chosen = make(model, columns[: X.shape[1]], seed=how.seed)
+        fitted = chosen.fit(X[fold.train], targets, times=times)
         scored[which] = PackedModel(fitted.pack()).predict(X[fold.test])
     usual = make(PREVAILING, data.view.model_columns, seed=how.seed).fit(
         data.X[fold.train], targets

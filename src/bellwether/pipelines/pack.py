@@ -22,7 +22,7 @@ from bellwether.models.explain import contributions
 from bellwether.models.factory import BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.dataset import Dataset
-from bellwether.pipelines.folds import drawn_in
+from bellwether.pipelines.folds import drawn_in, times_of
 
 GOLDEN_ROWS = 16
 IMPORTANCE_ROWS = 256
@@ -55,7 +55,8 @@ def pack(
     such a release answers without an interval and without skill.
     """
     targets = drawn_in(data.y, question.get("winsorise"))
-    fitted = make(model, data.view.model_columns, seed=question["seed"]).fit(data.X, targets)
+    chosen = make(model, data.view.model_columns, seed=question["seed"])
+    fitted = chosen.fit(data.X, targets, times=times_of(data))
     content, explainer = fitted.pack(), fitted.explainer()
     horizon = int(question["horizon_sessions"])
     symbols = tuple(sorted(data.series))

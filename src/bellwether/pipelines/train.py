@@ -188,10 +188,10 @@ def _question(
 
 
 def _view(config: TrainConfig) -> FeatureView:
-    """Return the view that is read; refuse one that the model cannot read, or bad candidates."""
+    """Return the view that is read; refuse one that a model cannot read, or bad candidates."""
     chosen = view(config.view)
-    if config.model in BASELINES:
-        make(config.model, chosen.model_columns, seed=config.seed)
+    for model in (config.model, *(m for m in config.against if m not in BASELINES)):
+        make(model, chosen.model_columns, seed=config.seed)
     if config.generate is not None:
         candidates(chosen.features, config.generate)
     return chosen
