@@ -1,5 +1,6 @@
 """Random forests by scikit-learn."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,13 @@ class RandomForest(TreeModel):
     logistic = False
 
     def __init__(
-        self, *, seed: int = 0, n_trees: int = 100, threads: int = 1, min_rows_per_leaf: int = 100
+        self,
+        *,
+        seed: int = 0,
+        n_trees: int = 100,
+        threads: int = 1,
+        min_rows_per_leaf: int = 100,
+        params: Mapping[str, Any] | None = None,
     ) -> None:
         self._params: dict[str, Any] = {
             "n_estimators": n_trees,
@@ -41,6 +48,7 @@ class RandomForest(TreeModel):
             "max_features": "sqrt",
             "random_state": seed,
             "n_jobs": threads,
+            **(params or {}),
         }
 
     def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:

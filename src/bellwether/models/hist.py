@@ -1,5 +1,6 @@
 """Histogram gradient boosting by scikit-learn."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,13 @@ class HistGradientBoosting(TreeModel):
     )
 
     def __init__(
-        self, *, seed: int = 0, n_trees: int = 200, threads: int = 1, min_rows_per_leaf: int = 200
+        self,
+        *,
+        seed: int = 0,
+        n_trees: int = 200,
+        threads: int = 1,
+        min_rows_per_leaf: int = 200,
+        params: Mapping[str, Any] | None = None,
     ) -> None:
         self._threads = threads
         self._params: dict[str, Any] = {
@@ -44,6 +51,7 @@ class HistGradientBoosting(TreeModel):
             "l2_regularization": 10.0,
             "early_stopping": False,
             "random_state": seed,
+            **(params or {}),
         }
 
     def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:

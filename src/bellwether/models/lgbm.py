@@ -33,7 +33,13 @@ class LightGBM(TreeModel):
     )
 
     def __init__(
-        self, *, seed: int = 0, n_trees: int = 200, threads: int = 1, min_rows_per_leaf: int = 200
+        self,
+        *,
+        seed: int = 0,
+        n_trees: int = 200,
+        threads: int = 1,
+        min_rows_per_leaf: int = 200,
+        params: Mapping[str, Any] | None = None,
     ) -> None:
         self._trees = n_trees
         self._params: dict[str, Any] = {
@@ -50,6 +56,7 @@ class LightGBM(TreeModel):
             "force_row_wise": True,
             "num_threads": threads,
             "verbose": -1,
+            **(params or {}),
         }
 
     def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:

@@ -35,7 +35,13 @@ class XGBoost(TreeModel):
     )
 
     def __init__(
-        self, *, seed: int = 0, n_trees: int = 200, threads: int = 1, min_rows_per_leaf: int = 200
+        self,
+        *,
+        seed: int = 0,
+        n_trees: int = 200,
+        threads: int = 1,
+        min_rows_per_leaf: int = 200,
+        params: Mapping[str, Any] | None = None,
     ) -> None:
         self._trees = n_trees
         self._rows_per_leaf = min_rows_per_leaf
@@ -48,6 +54,7 @@ class XGBoost(TreeModel):
             "seed": seed,
             "nthread": threads,
             "verbosity": 0,
+            **(params or {}),
         }
 
     def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:

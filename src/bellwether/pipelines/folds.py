@@ -138,12 +138,12 @@ def _run(
         )
         for at in todo
     )
-    with _backend(place, [X, y, dates, times]) as workers:
+    with backend(place, [X, y, dates, times]) as workers:
         yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
 
 
 @contextmanager
-def _backend(place: Place, shared: list[Any]) -> Iterator[int]:
+def backend(place: Place, shared: list[Any]) -> Iterator[int]:
     """Choose where joblib runs; what is shared is sent to a cluster once."""
     if place.dask is None:
         yield place.workers
