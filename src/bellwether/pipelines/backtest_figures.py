@@ -9,15 +9,14 @@ import numpy as np
 import polars as pl
 
 from bellwether.backtest.result import Backtest
-from bellwether.backtest.rows import COSTS
 from bellwether.core.ports import Ports
-from bellwether.evaluation.forecast import forecast_metrics
-from bellwether.evaluation.record import PREVAILING, skill
+from bellwether.evaluation.record import skill
 from bellwether.evaluation.splits import Fold
-from bellwether.evaluation.trading import trading_metrics
 from bellwether.pipelines import backtest_tables as tables
 from bellwether.pipelines import coverage
 from bellwether.pipelines.backtest_readings import reading, warnings
+from bellwether.pipelines.backtest_strategy import beside, strategy
+from bellwether.pipelines.backtest_tests import tests_of
 from bellwether.pipelines.backtest_what_if import what_if
 from bellwether.pipelines.trades import HELD, Desk
 
@@ -55,6 +54,11 @@ class Judged:
     notes: tuple[str, ...]
     what_if: bool = True
 
+    @property
+    def seed(self) -> int:
+        """Seed of whatever is drawn at random."""
+        return int(self.asked.get("seed") or 0)
+
     def role_of(self, name: str) -> str:
         """Say what part a strategy plays."""
         if name == HELD:
@@ -67,6 +71,8 @@ def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: P
     record, horizon, model = judged.record, judged.horizon_sessions, judged.model
     main = traded[model]
     years = range(record["session"].min().year, record["session"].max().year + 1)  # type: ignore[union-attr]
+    held = beside(traded[HELD], judged.seed)
+    fifths, spread = tables.quantiles(record, model, horizon)
     shown = skill(_with_returns(record, traded), model, judged.baselines, horizon)
     found: Found = {
         "config": judged.asked,
@@ -82,13 +88,16 @@ def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: P
         "lag_sessions": desk.rules.lag_sessions,
         "switched_off": list(main.switched_off),
         "strategies": {
-            name: strategy(record, name, account, horizon, judged.role_of(name))
+            name: strategy(record, name, account, horizon, judged.role_of(name), held)
             for name, account in traded.items()
         },
         "skill": {"shown": shown.shown, "baseline": shown.baseline, "n": shown.n},
         "years": tables.years(record, traded, model),
-        "calibration": tables.calibration(record, model),
-        "quantiles": tables.quantiles(record, model, horizon),
+        "calibration": tables.calibration(record, model, horizon),
+        "calibration_error": tables.miscalibration(record, model, horizon, judged.seed),
+        "quantiles": fifths,
+        "quantile_spread": spread,
+        "tests": tests_of(record, model, judged.baselines, horizon, judged.seed),
         "ic_by_horizon": tables.ic_by_horizon(record, judged.series, model),
         "crises": tables.crises(traded, model),
         "degradation": tables.degradation(judged.aged, horizon),
@@ -102,49 +111,6 @@ def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: P
     found["warnings"] = warnings(found)
     found["summary"] = summary(found, model)
     return found
-
-
-def strategy(record: pl.DataFrame, name: str, account: Backtest, horizon: int, role: str) -> Found:
-    """Return the figures of one strategy: forecasts, returns net and gross, costs, what was refused."""
-    alive = account.ruined_at + 1 if account.ruined_at is not None else len(account.equity)
-    net, turnover = account.net[:alive], account.turnover[:alive]
-    forecasts = {} if name == HELD else forecast_figures(record, name, horizon)
-    gross = trading_metrics(account.gross[:alive], turnover)
-    costs = {kind: float(account.session[kind].sum()) for kind in COSTS}
-    traded_usd = float(account.session["traded_usd"].sum())
-    return {
-        "role": role,
-        "metrics": {**forecasts, **trading_metrics(net, turnover)},
-        "gross": {k: gross[k] for k in ("sharpe", "roi", "cagr", "max_drawdown")},
-        "costs_usd": costs,
-        "cost_bps_of_traded": 1e4 * sum(costs.values()) / traded_usd if traded_usd > 0 else None,
-        "traded_usd": traded_usd,
-        "end_usd": float(account.equity[-1]),
-        "start_usd": account.start_usd,
-        "exposure": {
-            "gross": float(account.gross_exposure.mean()),
-            "net": float(account.net_exposure.mean()),
-        },
-        "counts": {kind: int(values.sum()) for kind, values in account.counts.items()},
-        "ruined_at": None
-        if account.ruined_at is None
-        else str(account.market.sessions[account.ruined_at]),
-    }
-
-
-def forecast_figures(record: pl.DataFrame, name: str, horizon: int) -> Found:
-    """Score the forecasts of one model."""
-    single = record["symbol"].n_unique() <= 1
-    return forecast_metrics(
-        dates=record["decision_at"].dt.replace_time_zone(None).to_numpy(),
-        log_return=record["log_return"].to_numpy(),
-        forecast=record[f"forecast_{name}"].to_numpy(),
-        probability_up=record[f"probability_{name}"].to_numpy(),
-        direction=record[f"direction_{name}"].to_numpy(),
-        prevailing_mean=record[f"forecast_{PREVAILING}"].to_numpy(),
-        lags=horizon - 1,
-        ic="time" if single else "cross_section",
-    )
 
 
 def _with_returns(record: pl.DataFrame, traded: Mapping[str, Backtest]) -> pl.DataFrame:

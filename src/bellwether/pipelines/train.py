@@ -19,7 +19,7 @@ from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.catalog import technical
 from bellwether.features.generate import candidates
 from bellwether.models.factory import BASELINES, MODELS
-from bellwether.pipelines import audit, coverage, generated, mirror, quality
+from bellwether.pipelines import audit, coverage, generated, mirror, quality, trials
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.quality_report import QualityReport
@@ -234,7 +234,7 @@ def _judge(
     table = {m: figures(record, m, config.horizon_sessions) for m in models}
     overall = skill(record, config.model, BASELINES, config.horizon_sessions)
     made = [pack(config.model, PANEL, data, record, question | {"quality": bars}, ports)]
-    own, own_tables = _each(config, data, models, how, progress)
+    own, own_tables, books = _each(config, data, models, how, progress)
     outcome = {
         "rows": record.height,
         "from": str(record["session"].min()),
@@ -251,15 +251,19 @@ def _judge(
         "releases": {m.scope: m.release_id for m in made},
         "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
     }
+    judged, books[PANEL] = {PANEL: table, **own_tables}, trials.book(record, models)
+    failed = sorted(own.keys() - own_tables.keys())
+    trials.record_training(question, models, judged, books, failed, ports)
     return outcome, made
 
 
 def _each(
     config: TrainConfig, data: Dataset, models: Sequence[str], how: Walk, progress: Progress
-) -> tuple[dict[str, str], dict[str, Any]]:
+) -> tuple[dict[str, str], dict[str, Any], dict[str, pl.DataFrame]]:
     """Judge a model of its own for every symbol that is long enough for a fold."""
     words: dict[str, str] = {}
     tables: dict[str, Any] = {}
+    books: dict[str, pl.DataFrame] = {}
     horizon = config.horizon_sessions
     for symbol in sorted(data.series) if config.each else []:
         try:
@@ -268,9 +272,10 @@ def _each(
             words[symbol] = f"{symbol} alone is too short for a fold: {error}"
             continue
         tables[symbol] = {m: figures(alone, m, horizon) for m in models}
+        books[symbol] = trials.book(alone, models)
         shown = skill(alone, config.model, BASELINES, horizon)
         words[symbol] = f"{symbol} alone: {reading(tables[symbol], config.model, shown)}"
-    return words, tables
+    return words, tables, books
 
 
 def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:
