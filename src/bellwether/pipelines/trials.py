@@ -158,7 +158,8 @@ def deflation(row: TrialRow, ports: Ports) -> tuple[dict[str, Any], dict[str, An
     }
     if sessions < MIN_DATES:
         few = f"it shares {sessions} sessions with the others, and {MIN_DATES} are needed"
-        nothing = Deflated(None, tried.configurations, *[None] * 6, sessions, few)
+        n = tried.configurations
+        nothing = Deflated(None, n, None, None, None, None, None, None, sessions, few)
         return told, _annual(nothing)
     if columns > 1 and sessions >= 2 * BLOCKS:
         told["overfitting"] = asdict(overfitting_probability(tried.returns, BLOCKS))
