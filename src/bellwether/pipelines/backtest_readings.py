@@ -71,8 +71,13 @@ def _tests(family: list[Found]) -> str:
     if not counted:
         return "There is too little of it for any test of the forecasts."
     low = [f"{r['test']} ({r['null']})" for r in counted if r["p_holm"] <= LEVEL]
-    which = f": {', '.join(low)}" if low else ""
-    return f"Of {len(counted)} tests of its forecasts, {len(low) or 'none'} rejects at 5 % (Holm){which}."
+    if not low:
+        return f"Of {len(counted)} tests of its forecasts none rejects chance at 5 % (Holm)."
+    verb = "rejects" if len(low) == 1 else "reject"
+    return (
+        f"Of {len(counted)} tests of its forecasts {len(low)} {verb} chance at 5 % (Holm): "
+        f"{', '.join(low)}."
+    )
 
 
 def luck(found: Found, model: str) -> str:

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from bellwether.evaluation.drawdowns import under_water
 from bellwether.evaluation.periods_of_returns import by_month, rolling_sharpe
 from bellwether.pipelines.backtest_sheet_tables import tables_of
@@ -119,7 +121,7 @@ def _curve(name: str, role: Role, days: list[date], told: Found) -> Curve:
 def _monthly(days: list[date], net: list[float]) -> list[tuple[int, int, float]]:
     return [
         (row.year, month, value)
-        for row in by_month(days, net)
+        for row in by_month(np.array(days, dtype="datetime64[D]"), net)
         for month, value in enumerate(row.months, 1)
         if value is not None
     ]

@@ -239,10 +239,10 @@ def instants(record: pl.DataFrame) -> NDArray[Any]:
 
 
 def calls_of(record: pl.DataFrame, model: str) -> pl.DataFrame:
-    """Return the rows with a call and a move, and whether the call was right (`hit`)."""
+    """Return the rows with a call and a move: whose, when, `scale`, whether it was right (`hit`)."""
     judged = record.filter((pl.col(f"direction_{model}") != 0) & (pl.col("log_return") != 0))
     hit = pl.col(f"direction_{model}") == pl.col("log_return").sign()
-    return judged.with_columns(hit=hit)
+    return judged.select("^(symbol|session|decision_at|scale)$", hit=hit)
 
 
 def _moved(
