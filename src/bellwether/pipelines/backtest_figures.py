@@ -16,7 +16,7 @@ from bellwether.pipelines import backtest_tables as tables
 from bellwether.pipelines import coverage
 from bellwether.pipelines.backtest_readings import reading, warnings
 from bellwether.pipelines.backtest_strategy import beside, strategy
-from bellwether.pipelines.backtest_tests import tests_of
+from bellwether.pipelines.backtest_tests import significance
 from bellwether.pipelines.backtest_what_if import what_if
 from bellwether.pipelines.trades import HELD, Desk
 
@@ -97,7 +97,7 @@ def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: P
         "calibration_error": tables.miscalibration(record, model, horizon, judged.seed),
         "quantiles": fifths,
         "quantile_spread": spread,
-        "tests": tests_of(record, model, judged.baselines, horizon, judged.seed),
+        "tests": significance(record, model, judged.baselines, horizon, judged.seed),
         "ic_by_horizon": tables.ic_by_horizon(record, judged.series, model),
         "crises": tables.crises(traded, model),
         "degradation": tables.degradation(judged.aged, horizon),

@@ -35,8 +35,8 @@ def luck(found: Found, model: str) -> Table:
     sure = found["strategies"][model]["sharpe_record"]["probabilistic"]
     over = tried["overfitting"] or {}
     rows: list[list[object]] = [
-        ["Configurations ever tried on this label", float(tried["configurations"])],
-        ["with returns on common sessions", float(tried["with_returns"])],
+        ["Configurations ever tried on this label", f"{tried['configurations']:,}"],
+        ["with returns on common sessions", f"{tried['with_returns']:,}"],
         ["independent ones that they amount to", told["effective_trials"]],
         ["Sharpe ratio", told["sharpe"]],
         ["that the best of all would show without skill", told["luck"]],

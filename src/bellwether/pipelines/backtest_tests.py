@@ -32,7 +32,7 @@ PANEL = (
 Found = dict[str, Any]
 
 
-def tests_of(
+def significance(
     record: pl.DataFrame, model: str, baselines: Sequence[str], horizon: int, seed: int
 ) -> Found:
     """Test a model's forecasts against baselines, and whether its calls were better in some groups.
