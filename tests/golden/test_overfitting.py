@@ -123,5 +123,5 @@ def test_adjusted_p_values() -> None:
     assert adjusted_p(P, "bh") == pytest.approx([0.006, 0.024, 0.0615, 0.0615, 0.324, 0.6])
     assert adjusted_p(P, "by")[:3] == pytest.approx([0.0147, 0.0588, 0.1507], abs=5e-5)
     assert adjusted_p(P, "holm") == pytest.approx([0.006, 0.04, 0.156, 0.156, 0.54, 0.6])
-    for ours, theirs in (("bh", "fdr_bh"), ("by", "fdr_by")):
+    for ours, theirs in (("bh", "fdr_bh"), ("by", "fdr_by"), ("holm", "holm")):
         assert adjusted_p(P, ours) == pytest.approx(multipletests(P, method=theirs)[1])

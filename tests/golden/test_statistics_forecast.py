@@ -10,7 +10,7 @@ from scipy import stats
 
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
-from bellwether.evaluation.groups import group_means, group_test, holm, null_gap
+from bellwether.evaluation.groups import group_means, group_test, null_gap
 from bellwether.evaluation.price_errors import mase, r2_zero, smape
 from bellwether.evaluation.probabilities import (
     brier_decomposition,
@@ -19,6 +19,7 @@ from bellwether.evaluation.probabilities import (
 )
 from bellwether.evaluation.quantile_spread import quantile_spread
 from bellwether.evaluation.rank_ic import ic_by_date, ic_by_horizon, mean_over_dates
+from bellwether.evaluation.stretches import stretch_test
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
 Y = np.array([0.010, -0.004, 0.006, -0.012, 0.003, 0.008, -0.002, 0.005])
@@ -230,15 +231,6 @@ def test_calibrated_forecasts_are_not_accused(shrunk: float, least: float, most:
     assert least <= accused / 100 <= most
 
 
-def test_holm_as_in_statsmodels() -> None:
-    multitest = pytest.importorskip("statsmodels.stats.multitest")
-    p = [0.001, 0.008, 0.039, 0.041, 0.27, 0.6]
-    assert holm(p) == pytest.approx([0.006, 0.04, 0.156, 0.156, 0.54, 0.6])
-    rng = np.random.default_rng(15)
-    some = rng.random(40) ** 3
-    assert holm(some.tolist()) == pytest.approx(multitest.multipletests(some, method="holm")[1])
-
-
 def test_null_gap_of_the_worked_groups() -> None:
     """445, 1,029 and 1,526 rows at .53: 95 % of gaps are below .060."""
     s = np.diag(0.53 * 0.47 / np.array([445.0, 1029.0, 1526.0]))
@@ -289,3 +281,29 @@ def test_groups_keep_their_level_where_rows_do_not() -> None:
         by_row += stats.chi2_contingency(table, correction=False).pvalue < 0.05
     assert by_date / 200 < 0.10
     assert by_row / 200 > 0.25
+
+
+def test_stretches_of_time_as_by_hand_and_at_their_level() -> None:
+    rng = np.random.default_rng(19)
+    day, year = np.repeat(np.arange(300), 4), np.repeat([2001, 2002, 2003], 400)
+    x = rng.normal(size=1200) + 0.1 * (year == 2003)
+    found = stretch_test(day[:800], year[:800], x[:800], seed=1, reps=1000)
+    a, b = (x[year == y].reshape(100, 4).mean(axis=1) for y in (2001, 2002))
+    z = (a.mean() - b.mean()) / ((a.var() + b.var()) / 100) ** 0.5
+    assert found.wald == pytest.approx(z**2)
+    assert found.p == pytest.approx(2 * stats.norm.sf(abs(z)))
+    assert found.null_gap == pytest.approx(1.96 * ((a.var() + b.var()) / 100) ** 0.5, rel=0.1)
+    rejected = 0
+    for seed in range(300):
+        common = rng.normal(size=300)[day]
+        hit = (common + rng.normal(size=1200) > 0).astype(float)
+        rejected += stretch_test(day, year, hit, seed=seed, reps=1).p < 0.05
+    assert 0.02 < rejected / 300 < 0.09
+
+
+def test_a_stretch_that_is_too_short_is_left_out() -> None:
+    day = np.arange(150)
+    found = stretch_test(day, np.repeat(["a", "b"], [130, 20]), np.sin(day), seed=0)
+    assert (found.p, found.groups, found.left_out) == (None, ("a",), 20)
+    same = stretch_test(day, np.repeat(["a", "b"], 75), np.ones(150), seed=0)
+    assert (same.p, same.gap) == (None, 0)

@@ -87,7 +87,58 @@ def test_the_words_hold_the_numbers(found: dict[str, Any]) -> None:
     assert ("no skill is shown" in text) is not found["skill"]["shown"]
     assert any("list of names given today" in w for w in found["warnings"])
     assert any("Left out of the simulation" in w for w in found["warnings"])
-    json.dumps(found)
+    json.dumps(found, allow_nan=False)
+
+
+def test_how_sure_each_strategy_is(found: dict[str, Any]) -> None:
+    days = found["curves"]["sessions"]
+    for name, s in found["strategies"].items():
+        metrics, sure = s["metrics"], s["sharpe_record"]
+        assert sure["annual"] == pytest.approx(metrics["sharpe"])
+        assert s["risk"]["n"] == len(days)
+        depths = [d["depth"] for d in s["drawdowns"]["worst"]]
+        assert depths == sorted(depths)
+        assert min(depths, default=0.0) == pytest.approx(metrics["max_drawdown"])
+        assert all(d["peak"] < d["trough"] for d in s["drawdowns"]["worst"])
+        for rows in s["regimes"].values():
+            assert sum(row["n"] for row in rows) < len(days)  # the first sessions have no past
+        assert (s["relative"] is None) == (s["sharpe_difference"] is None) == (name == HELD)
+    mine = found["strategies"]["linear"]
+    difference = mine["sharpe_difference"]
+    apart = mine["metrics"]["sharpe"] - found["strategies"][HELD]["metrics"]["sharpe"]
+    assert difference["difference"] == pytest.approx(apart, rel=0.01)
+    assert difference["low"] < difference["difference"] < difference["high"]
+    assert set(mine["regimes"]) == {"volatility", "direction"}
+    assert found["strategies"]["last_value"]["sharpe_record"]["annual"] is None
+
+
+def test_forecasts_are_tested_by_date(found: dict[str, Any]) -> None:
+    told = found["tests"]
+    assert [pair["baseline"] for pair in told["against"]] == ["historical_mean", "last_value"]
+    for pair in told["against"]:
+        assert pair["diebold_mariano"]["n"] == found["n_sessions"]
+        assert 0 <= pair["clark_west"]["p"] <= 1
+    best = told["superiority"]
+    assert best["models"] == [n for n in ("linear", *BASELINES) if n != "always_up"]
+    assert best["spa_lower"] <= best["spa"] <= best["spa_upper"]
+    assert "one row is not one observation" in told["direction"]["warning"]
+    assert told["years"]["groups"] == (2003, 2004, 2005, 2006)
+    assert told["volatility"]["p"] is None  # four names have no fifths
+    assert "25 names" in told["volatility"]["why"]
+    for row in told["family"]:
+        adjusted = row["p_holm"]
+        assert (adjusted is None) == (row["p"] is None or bool(row["note"]))
+        assert adjusted is None or adjusted >= row["p"]
+    assert found["calibration_error"]["low"] <= found["calibration_error"]["ece"]
+    assert found["quantiles"] == []
+    assert found["quantile_spread"] is None
+
+
+def test_one_trial_alone_is_not_deflated(found: dict[str, Any]) -> None:
+    assert found["trials"]["configurations"] == 1
+    assert found["deflated"]["p"] is None
+    assert "the only configuration ever tried" in found["reading"][-1]
+    assert found["summary"]["reading"] == found["reading"]
 
 
 def test_the_same_question_is_answered_once(wired: Wired, found: dict[str, Any]) -> None:
@@ -107,9 +158,62 @@ def test_it_is_counted_as_a_trial(wired: Wired, found: dict[str, Any]) -> None:
     assert returns["net"].to_list() == found["curves"]["strategies"]["linear"]["net"]
     assert json.loads(row.metrics)["sharpe"] == found["strategies"]["linear"]["metrics"]["sharpe"]
     before = trials.counted("open_to_open h=1", wired.ports)
-    backtest.run(replace(QUICK, strategy="long_only"), wired.ports)
+    second = backtest.run(replace(QUICK, strategy="long_only"), wired.ports)
     assert trials.counted("open_to_open h=1", wired.ports) == before + 1
+    luck = second.found["deflated"]
+    assert second.found["trials"]["with_returns"] == luck["trials"] == before + 1
+    assert 1 < luck["effective_trials"] < before + 1
+    assert luck["sharpe"] == pytest.approx(
+        second.found["strategies"]["linear"]["metrics"]["sharpe"]
+    )
+    sure = second.found["strategies"]["linear"]["sharpe_record"]["probabilistic"]
+    assert luck["p"] < luck["p_effective"] < sure
+    told = " ".join(second.lines())
+    assert f"After {before + 1} configurations tried" in second.found["reading"][-1]
+    for words in ("After the luck of choosing", "Worst drawdowns", "Beside equal weight", "DSR"):
+        assert words in second.page()
+        assert words in told
     assert trials.counted("open_to_open h=7", wired.ports) == 0
+
+
+def test_trials_without_returns_count_and_others_are_left_apart(fresh: Ports) -> None:
+    days = pl.date_range(date(2020, 1, 1), date(2020, 4, 9), eager=True)
+    moves = [0.01 * (-1) ** i + 0.001 * (i % 7) for i in range(100)]
+    now = fresh.wall.now()
+
+    def one(name: str, returns: pl.DataFrame | None, state: str = trials.COMPLETE) -> Any:
+        study = trials.Study("s", "backtest", {"question": name}, 1, now, now)
+        row = trials.trial(study, name, "panel", {}, returns, state=state)
+        fresh.ledger.record_trials([row])
+        return row
+
+    mine = one("a", pl.DataFrame({"session": days, "net": moves}))
+    one("b", pl.DataFrame({"session": days, "net": moves[::-1]}))
+    one("elsewhen", pl.DataFrame({"session": days.dt.offset_by("2y"), "net": moves}))
+    one("broken", None, trials.FAILED)
+    told, luck = trials.deflation(mine, fresh)
+    assert (told["configurations"], told["with_returns"], told["sessions"]) == (4, 2, 100)
+    assert luck["effective_trials"] > 3  # two that are lost count as unlike all others
+    assert luck["p"] is not None
+    short = one("short", pl.DataFrame({"session": days[:5], "net": moves[:5]}))
+    assert "5 sessions" in trials.deflation(short, fresh)[1]["why"]
+
+
+def test_every_model_of_a_training_run_is_counted(fresh: Ports) -> None:
+    question = {"horizon_sessions": 1, "watermark": str(fresh.wall.now()), "symbols": ["A", "B"]}
+    net = pl.DataFrame({"session": [date(2020, 1, 2)], "net_linear": [0.01], "net_m": [0.02]})
+    told = {"linear": {"sharpe": 1.0}, "m": {"sharpe": 2.0}, "always_up": {"sharpe": 3.0}}
+    asked = (question, ("linear", "m", "always_up"), {"panel": told, "A": told})
+    more = ({"panel": net, "A": net}, ["B"], fresh)
+    assert trials.record_training(*asked, *more) == 6
+    assert trials.record_training(*asked, *more) == 0
+    rows = fresh.ledger.trials("open_to_open h=1")
+    assert {(r.model, r.scope, r.state) for r in rows} == {
+        (model, scope, "failed" if scope == "B" else "complete")
+        for model in ("linear", "m")
+        for scope in ("panel", "A", "B")
+    }
+    assert len({r.configuration for r in rows}) == 6
 
 
 class Stopped(Exception):

@@ -1,6 +1,7 @@
 """Stored predictions are judged as a backtest is: what was really said, when it was said."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,7 @@ from bellwether.core.ports import SourceQuery
 from bellwether.core.types import PredictionRequest
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.inference.service import PredictionService
-from bellwether.pipelines import backtest_stored, ingest, materialize, train
+from bellwether.pipelines import backtest_stored, ingest, materialize, train, trials
 from bellwether.settings import Settings
 
 ASKED = BacktestConfig(what_if=False)
@@ -57,10 +58,21 @@ def test_what_was_said_is_judged_and_traded(wired: Wired) -> None:
     assert any("rehearsal" in w for w in found["warnings"])
     assert "shows" in " ".join(done.lines()) or "no skill" in " ".join(done.lines())
     assert done.page().lower().startswith("<!doctype html>")
+    assert found["deflated"] is None
+    assert "made before their outcomes" in found["reading"][-1]
     again = backtest_stored.run(ASKED, wired.ports)
     assert again.found["result_hash"] == found["result_hash"]
     alone = backtest_stored.run(replace(ASKED, symbols=("IBM",)), wired.ports)
     assert alone.found["n"] == len(sessions)
+
+
+def test_the_training_run_is_counted(wired: Wired) -> None:
+    (row,) = wired.ports.ledger.trials("open_to_open h=1")
+    assert (row.kind, row.model, row.scope, row.state) == ("train", "linear", "panel", "complete")
+    returns = trials.returns_of(row)
+    assert returns is not None
+    assert returns["session"].is_sorted()
+    assert json.loads(row.metrics)["n"] > 0
 
 
 def test_one_without_any_says_so(wired: Wired) -> None:

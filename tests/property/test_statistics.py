@@ -12,7 +12,7 @@ from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import crises
 from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
 from bellwether.evaluation.drawdowns import drawdowns, under_water
-from bellwether.evaluation.groups import group_means, group_test, holm
+from bellwether.evaluation.groups import group_means, group_test
 from bellwether.evaluation.periods_of_returns import by_month, rolling_sharpe
 from bellwether.evaluation.price_errors import mase, smape
 from bellwether.evaluation.probabilities import (
@@ -285,14 +285,3 @@ def test_groups_see_no_common_move(seed: int, many: int, lags: int) -> None:
     renamed = group_test(group_means(day, -which, x), seed=seed, lags=lags, reps=500)
     assert renamed.wald == pytest.approx(found.wald, rel=1e-6)
     assert 0 <= found.p <= 1
-
-
-@given(st.lists(st.floats(0, 1), max_size=20))
-def test_holm_keeps_the_order_and_only_raises(p: list[float]) -> None:
-    adjusted = holm(p)
-    assert all(q >= given_ for q, given_ in zip(adjusted, p, strict=True))
-    order = np.argsort(p, kind="stable")
-    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
-    assert all(q <= 1 for q in adjusted)
-    if p:
-        assert min(adjusted) == pytest.approx(min(1, min(p) * len(p)))

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.adjusted import adjusted_p
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import CRISES, Crisis, crises
 from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
 from bellwether.evaluation.drawdowns import drawdowns, under_water
-from bellwether.evaluation.groups import group_means, group_test, holm, null_gap
+from bellwether.evaluation.groups import group_means, group_test, null_gap
 from bellwether.evaluation.periods_of_returns import by_month, by_year, rolling_sharpe
 from bellwether.evaluation.price_errors import mase, r2_zero, smape
 from bellwether.evaluation.probabilities import (
@@ -32,6 +33,7 @@ from bellwether.evaluation.sharpe import (
     sharpe_record,
 )
 from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.stretches import stretch_test
 
 GOOD = np.array([0.01, -0.02, 0.015, 0.03])
 DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
@@ -69,7 +71,7 @@ OF_RETURNS: dict[str, Callable[[Any], object]] = {
     "calibration_table": lambda r: calibration_table([0, 1, 0, 1], r, DAYS),
     "calibration_error": lambda r: calibration_error([0, 1, 0, 1], r, DAYS, seed=0),
     "group_means": lambda r: group_means(DAYS, [0, 1, 0, 1], r),
-    "holm": holm,
+    "stretch_test": lambda r: stretch_test(DAYS, [0, 0, 1, 1], r, seed=0),
 }
 
 
@@ -122,8 +124,9 @@ WRONG: list[Callable[[], object]] = [
     lambda: group_means([1, 2], [1.0, np.nan], [1.0, 2.0]),
     lambda: group_means([1, 2], [1, 2], [1.0, 2.0], min_names=0),
     lambda: group_test(group_means([1, 2], [1, 2], [1.0, 2.0]), seed=0, min_dates=2),
+    lambda: stretch_test([1, 1], [1, 2], [1.0, 2.0], seed=0),
+    lambda: stretch_test([1, 2], [1, 2], [1.0, 2.0], seed=0, min_dates=1),
     lambda: null_gap([[1.0, 2.0]], np.random.default_rng(0)),
-    lambda: holm([0.1, 1.1]),
 ]
 
 
@@ -188,7 +191,8 @@ def test_nothing_of_nothing() -> None:
     assert r2_zero([], []) is smape([], []) is None
     assert pesaran_timmermann([], []).n == 0
     assert group_test(group_means(np.array([], int), np.array([], int), []), seed=0).p is None
-    assert holm([]) == []
+    assert stretch_test(np.array([], int), np.array([], int), [], seed=0).p is None
+    assert adjusted_p([], "holm").size == 0
 
 
 def test_ruin_ends_a_series() -> None:

@@ -39,6 +39,10 @@ Generate = Annotated[
 View = Annotated[
     str, typer.Option(help="Features that are read: a view, or several as technical+returns.")
 ]
+Search = Annotated[
+    str | None,
+    typer.Option(help="Search the model inside each training set: none, grid, random or bayes."),
+]
 Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
@@ -58,6 +62,8 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     ignore_quality: Ignore = False,
     winsorise: Winsorise = None,
     generate: Generate = None,
+    search: Search = None,
+    trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
     as_json: Json = False,
 ) -> None:
@@ -84,6 +90,8 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             winsorise=winsorise,
             universe=universe,
             generate=generate,
+            search=None if search == "none" else search,
+            trials=trials,
             view=view,
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)

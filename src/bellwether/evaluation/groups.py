@@ -1,6 +1,5 @@
 """Whether a figure differs between groups of names by more than chance: sectors, sizes, ages."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,15 +91,7 @@ def group_means(
     >>> found.groups, found.means, found.left_out
     (('a', 'b'), array([[0.5, 1. ]]), 1)
     """
-    x = finite("values", values)
-    when, which = np.asarray(dates), np.asarray(groups)
-    for name, column in (("dates", when), ("groups", which)):
-        if column.shape != x.shape:
-            raise InvalidRequest(name, f"has shape {column.shape}, the values {x.shape}")
-        if column.dtype == object:
-            raise InvalidRequest(name, "mixes types or holds None; use str, int or datetime64")
-        if (column != column).any():  # noqa: PLR0124 - so says NaN and NaT of any type
-            raise InvalidRequest(name, "holds NaN or NaT; give such rows a group of their own")
+    when, which, x = columns(dates, groups, values)
     if min_names < 1:
         raise InvalidRequest("min_names", f"is {min_names}, at least 1 needed")
     days, day = np.unique(when, return_inverse=True)
@@ -170,12 +161,12 @@ def group_test(
     means = dated.means.mean(axis=0) if n else np.zeros(0)
     if n < max(min_dates, lags + 2) or many < MIN_GROUPS:
         gap = float(np.ptp(means)) if means.size else None
-        return _told(dated, means, None, gap, None, None, many - 1)
+        return told(dated, means, None, gap, None, None, many - 1)
     covariance = long_run(dated.means - means, lags) / n
     rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
     apart = np.concatenate([np.eye(many - 1), -np.ones((many - 1, 1))], axis=1)
     wald = _wald(apart @ means, apart @ covariance @ apart.T, float(np.abs(dated.means).max()))
-    return _told(
+    return told(
         dated,
         means,
         np.sqrt(np.maximum(np.diag(covariance), 0.0)),
@@ -222,30 +213,20 @@ def null_gap(
     return float(np.quantile(np.ptp(drawn, axis=1), share))
 
 
-def holm(p: Mapping[str, float] | Sequence[float]) -> list[float]:
-    """Adjust p-values for how many were looked at (Holm 1979), in the order given.
-
-    p~_(i) = max over j <= i of min(1, (m - j + 1) p_(j)): reject where it is at or below the level,
-    and the chance of any false rejection is at most the level, however the tests depend.
-
-    Raises
-    ------
-    InvalidRequest
-        If a value is NaN or not from 0 to 1; a test that said nothing is not among them.
-
-    Examples
-    --------
-    >>> [round(q, 3) for q in holm([0.001, 0.008, 0.039, 0.041, 0.27, 0.6])]
-    [0.006, 0.04, 0.156, 0.156, 0.54, 0.6]
-    """
-    given = finite("p", list(p.values() if isinstance(p, Mapping) else p))
-    if ((given < 0) | (given > 1)).any():
-        raise InvalidRequest("p", "must be from 0 to 1")
-    order = np.argsort(given, kind="stable")
-    stepped = np.maximum.accumulate(given[order] * np.arange(given.size, 0, -1))
-    adjusted = np.empty(given.size)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return [float(q) for q in adjusted]
+def columns(
+    dates: ArrayLike, groups: ArrayLike, values: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any], Floats]:
+    """Return three columns of one length, checked as `group_means` says."""
+    x = finite("values", values)
+    when, which = np.asarray(dates), np.asarray(groups)
+    for name, column in (("dates", when), ("groups", which)):
+        if column.shape != x.shape:
+            raise InvalidRequest(name, f"has shape {column.shape}, the values {x.shape}")
+        if column.dtype == object:
+            raise InvalidRequest(name, "mixes types or holds None; use str, int or datetime64")
+        if (column != column).any():  # noqa: PLR0124 - so says NaN and NaT of any type
+            raise InvalidRequest(name, "holds NaN or NaT; give such rows a group of their own")
+    return when, which, x
 
 
 def _wald(d: Floats, covariance: Floats, scale: float) -> float | None:
@@ -261,7 +242,7 @@ def _wald(d: Floats, covariance: Floats, scale: float) -> float | None:
     return found if found >= 0 else None
 
 
-def _told(
+def told(
     dated: DatedGroups,
     means: Floats,
     errors: Floats | None,
@@ -270,6 +251,7 @@ def _told(
     wald: float | None,
     df: int,
 ) -> GroupTest:
+    """Put together what a test of groups says; df the degrees of freedom of `wald`."""
     return GroupTest(
         groups=dated.groups,
         means=tuple(means.tolist()),

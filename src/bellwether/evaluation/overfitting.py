@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.series import RELATIVE_ZERO, shape_of
+from bellwether.evaluation.sharpe import probabilistic_sharpe
 
 Floats = NDArray[np.float64]
 
 EULER = 0.5772156649015329
-RELATIVE_ZERO = 1e-14
 MIN_TRIALS = 2
 MIN_DATES = 8
 
@@ -144,9 +145,8 @@ def deflated_p(
 ) -> float | None:
     """Return the deflated Sharpe ratio from its ingredients.
 
-    With SR0 = `expected_maximum(V, N)` (Bailey and Lopez de Prado 2014):
-
-        DSR = Phi((S - SR0) sqrt(n - 1) / sqrt(1 - g3 S + (g4 - 1) / 4 S^2))
+    The probabilistic Sharpe ratio against luck, `probabilistic_sharpe` with the target
+    SR0 = `expected_maximum(V, N)` (Bailey and Lopez de Prado 2014).
 
     Parameters
     ----------
@@ -173,10 +173,7 @@ def deflated_p(
     0.900397
     """
     luck = expected_maximum(variance, trials)
-    inside = 1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe**2
-    if dates < 2 or not inside > 0:  # noqa: PLR2004 - one return has no spread
-        return None
-    return float(ndtr((sharpe - luck) * math.sqrt((dates - 1) / inside)))
+    return probabilistic_sharpe(sharpe, dates, skewness, kurtosis, luck)
 
 
 def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Deflated:
@@ -233,8 +230,7 @@ def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Defl
         return Deflated(sharpe, trials, None, None, None, None, None, None, n, why)
     variance = float(np.var(ratios[sd > 0], ddof=1))
     effective = (effective_trials(given) or 0.0) + trials - int((sd > 0).sum())
-    z = (given[:, chosen] - given[:, chosen].mean()) / given[:, chosen].std()
-    skewness, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
+    skewness, kurtosis = shape_of(given[:, chosen])
     plain, alike = (
         deflated_p(
             sharpe=sharpe,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.series import (
@@ -59,6 +59,13 @@ class MeanOverDates:
     p: float | None
     lags: int
     n_dates: int
+
+    def interval(self) -> tuple[float | None, float | None]:
+        """Return mean -+ 1.96 of its Newey-West errors; None where there is no t, or it is 0."""
+        if self.mean is None or not self.t:
+            return None, None
+        reach = float(ndtri(0.975)) * abs(self.mean / self.t)
+        return self.mean - reach, self.mean + reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,18 @@ import uuid_utils
 
 from bellwether.backtest.result import Backtest
 from bellwether.core.errors import InsufficientHistory
-from bellwether.core.ports import BacktestRow, Ports, Progress, TrialRow, quiet
+from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.inference.backtests import PAGE, REPORT
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines.backtest_figures import Judged, figured
 from bellwether.pipelines.backtest_question import plan_of, question_of, rules_of
+from bellwether.pipelines.backtest_readings import luck
 from bellwether.pipelines.backtest_sheet import sheet_of
 from bellwether.pipelines.backtest_walk import walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
-from bellwether.pipelines.trials import Study, trial
+from bellwether.pipelines.trials import PANEL, Study, counted, deflation, trial
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines
 
@@ -102,8 +103,8 @@ def concluded(
     found = figured(judged, desk, traded, ports)
     progress("Trading", 1, 1)
     digest = result_hash(judged.record, traded)
-    if judged.folds:
-        ports.ledger.record_trials([_trial(judged, traded[judged.model], found, key, started)])
+    found |= _luck(judged, traded[judged.model], found, key, started, ports)
+    found["reading"].append(luck(found, judged.model))
     found |= {"result_hash": digest, "started_at": started.isoformat()}
     return _kept(found, judged, key, started, ports)
 
@@ -134,14 +135,23 @@ def _kept(
     return report
 
 
-def _trial(
-    judged: Judged, account: Backtest, found: dict[str, Any], key: str, at: datetime
-) -> TrialRow:
-    """Return the fit that was scored, as the trial ledger counts it; the same question counts once."""
+def _luck(
+    judged: Judged, account: Backtest, found: dict[str, Any], key: str, at: datetime, ports: Ports
+) -> dict[str, Any]:
+    """Count the fit that was scored, once a question, and deflate its Sharpe ratio by all trials.
+
+    Forecasts that were made before their outcomes, and not for this report, are no trial.
+    """
     study = Study(key, "backtest", judged.asked, judged.horizon_sessions, judged.watermark, at)
+    if not judged.folds:
+        told = {"label": study.label, "configurations": counted(study.label, ports)}
+        return {"trials": told, "deflated": None}
     returns = pl.DataFrame({"session": account.market.sessions, "net": account.net})
     metrics = found["strategies"][judged.model]["metrics"]
-    return trial(study, judged.model, "panel", metrics, returns)
+    row = trial(study, judged.model, PANEL, metrics, returns)
+    ports.ledger.record_trials([row])
+    told, deflated = deflation(row, ports)
+    return {"trials": told, "deflated": deflated}
 
 
 def read(backtest_id: str, ports: Ports) -> dict[str, Any] | None:

@@ -9,15 +9,14 @@ import numpy as np
 import polars as pl
 
 from bellwether.backtest.result import Backtest
-from bellwether.backtest.rows import COSTS
 from bellwether.core.ports import Ports
-from bellwether.evaluation.forecast import forecast_metrics
-from bellwether.evaluation.record import PREVAILING, skill
+from bellwether.evaluation.record import skill
 from bellwether.evaluation.splits import Fold
-from bellwether.evaluation.trading import trading_metrics
 from bellwether.pipelines import backtest_tables as tables
 from bellwether.pipelines import coverage
 from bellwether.pipelines.backtest_readings import reading, warnings
+from bellwether.pipelines.backtest_strategy import beside, strategy
+from bellwether.pipelines.backtest_tests import significance
 from bellwether.pipelines.backtest_what_if import what_if
 from bellwether.pipelines.trades import HELD, Desk
 
@@ -55,6 +54,11 @@ class Judged:
     notes: tuple[str, ...]
     what_if: bool = True
 
+    @property
+    def seed(self) -> int:
+        """Seed of whatever is drawn at random."""
+        return int(self.asked.get("seed") or 0)
+
     def role_of(self, name: str) -> str:
         """Say what part a strategy plays."""
         if name == HELD:
@@ -65,35 +69,20 @@ class Judged:
 def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: Ports) -> Found:
     """Return the report of a backtest as JSON, but for its id and hash."""
     record, horizon, model = judged.record, judged.horizon_sessions, judged.model
-    main = traded[model]
     years = range(record["session"].min().year, record["session"].max().year + 1)  # type: ignore[union-attr]
+    held = beside(traded[HELD], judged.seed)
     shown = skill(_with_returns(record, traded), model, judged.baselines, horizon)
     found: Found = {
-        "config": judged.asked,
-        "symbols": sorted(judged.series),
-        "universe": judged.universe,
-        "watermark": judged.watermark.isoformat(),
-        "from": str(record["session"].min()),
-        "to": str(record["session"].max()),
-        "n": record.height,
-        "n_sessions": int(record["session"].n_unique()),
-        "n_symbols": int(record["symbol"].n_unique()),
+        **_asked(judged),
         "folds": tables.folds(judged.folds, record),
         "lag_sessions": desk.rules.lag_sessions,
-        "switched_off": list(main.switched_off),
+        "switched_off": list(traded[model].switched_off),
         "strategies": {
-            name: strategy(record, name, account, horizon, judged.role_of(name))
+            name: strategy(record, name, account, horizon, judged.role_of(name), held)
             for name, account in traded.items()
         },
         "skill": {"shown": shown.shown, "baseline": shown.baseline, "n": shown.n},
-        "years": tables.years(record, traded, model),
-        "calibration": tables.calibration(record, model),
-        "quantiles": tables.quantiles(record, model, horizon),
-        "ic_by_horizon": tables.ic_by_horizon(record, judged.series, model),
-        "crises": tables.crises(traded, model),
-        "degradation": tables.degradation(judged.aged, horizon),
-        "by_symbol": tables.by_symbol(record, main, model, horizon),
-        "curves": tables.curves(traded),
+        **_tables(judged, traded),
         "survivorship": coverage.note(judged.universe, sorted(judged.series), years, ports),
         "notes": list(judged.notes),
         "what_if": what_if(desk, model) if judged.what_if else None,
@@ -104,47 +93,39 @@ def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: P
     return found
 
 
-def strategy(record: pl.DataFrame, name: str, account: Backtest, horizon: int, role: str) -> Found:
-    """Return the figures of one strategy: forecasts, returns net and gross, costs, what was refused."""
-    alive = account.ruined_at + 1 if account.ruined_at is not None else len(account.equity)
-    net, turnover = account.net[:alive], account.turnover[:alive]
-    forecasts = {} if name == HELD else forecast_figures(record, name, horizon)
-    gross = trading_metrics(account.gross[:alive], turnover)
-    costs = {kind: float(account.session[kind].sum()) for kind in COSTS}
-    traded_usd = float(account.session["traded_usd"].sum())
+def _asked(judged: Judged) -> Found:
+    """Say what was asked, of whom, and how much there was to judge."""
+    record = judged.record
     return {
-        "role": role,
-        "metrics": {**forecasts, **trading_metrics(net, turnover)},
-        "gross": {k: gross[k] for k in ("sharpe", "roi", "cagr", "max_drawdown")},
-        "costs_usd": costs,
-        "cost_bps_of_traded": 1e4 * sum(costs.values()) / traded_usd if traded_usd > 0 else None,
-        "traded_usd": traded_usd,
-        "end_usd": float(account.equity[-1]),
-        "start_usd": account.start_usd,
-        "exposure": {
-            "gross": float(account.gross_exposure.mean()),
-            "net": float(account.net_exposure.mean()),
-        },
-        "counts": {kind: int(values.sum()) for kind, values in account.counts.items()},
-        "ruined_at": None
-        if account.ruined_at is None
-        else str(account.market.sessions[account.ruined_at]),
+        "config": judged.asked,
+        "symbols": sorted(judged.series),
+        "universe": judged.universe,
+        "watermark": judged.watermark.isoformat(),
+        "from": str(record["session"].min()),
+        "to": str(record["session"].max()),
+        "n": record.height,
+        "n_sessions": int(record["session"].n_unique()),
+        "n_symbols": int(record["symbol"].n_unique()),
     }
 
 
-def forecast_figures(record: pl.DataFrame, name: str, horizon: int) -> Found:
-    """Score the forecasts of one model."""
-    single = record["symbol"].n_unique() <= 1
-    return forecast_metrics(
-        dates=record["decision_at"].dt.replace_time_zone(None).to_numpy(),
-        log_return=record["log_return"].to_numpy(),
-        forecast=record[f"forecast_{name}"].to_numpy(),
-        probability_up=record[f"probability_{name}"].to_numpy(),
-        direction=record[f"direction_{name}"].to_numpy(),
-        prevailing_mean=record[f"forecast_{PREVAILING}"].to_numpy(),
-        lags=horizon - 1,
-        ic="time" if single else "cross_section",
-    )
+def _tables(judged: Judged, traded: Mapping[str, Backtest]) -> Found:
+    """Return the tables: by year, crisis, age, symbol, size of the forecast, and the tests."""
+    record, horizon, model = judged.record, judged.horizon_sessions, judged.model
+    fifths, spread = tables.quantiles(record, model, horizon)
+    return {
+        "years": tables.years(record, traded, model),
+        "calibration": tables.calibration(record, model, horizon),
+        "calibration_error": tables.miscalibration(record, model, horizon, judged.seed),
+        "quantiles": fifths,
+        "quantile_spread": spread,
+        "tests": significance(record, model, judged.baselines, horizon, judged.seed),
+        "ic_by_horizon": tables.ic_by_horizon(record, judged.series, model),
+        "crises": tables.crises(traded, model),
+        "degradation": tables.degradation(judged.aged, horizon),
+        "by_symbol": tables.by_symbol(record, traded[model], model, horizon),
+        "curves": tables.curves(traded),
+    }
 
 
 def _with_returns(record: pl.DataFrame, traded: Mapping[str, Backtest]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from bellwether.pipelines.trades import HELD
 
 Found = dict[str, Any]
 FEW = 1_000.0
+LEVEL = 0.05
 
 
 def reading(found: Found, model: str, shown: Skill) -> list[str]:
@@ -32,6 +33,7 @@ def reading(found: Found, model: str, shown: Skill) -> list[str]:
         f"{_share((gross['cagr'] or 0) - (mine['cagr'] or 0))} a year at a turnover of "
         f"{_number(mine['turnover'])} a session."
     )
+    told.append(_tests(found["tests"]["family"]))
     aged = found["degradation"]
     if len(aged) > 1:
         told.append(_ageing(aged))
@@ -60,6 +62,48 @@ def _ageing(aged: list[Found]) -> str:
     return (
         f"A model in the period after its training was right {a:.2%} of the time; one {last['age']} "
         f"periods older {b:.2%}."
+    )
+
+
+def _tests(family: list[Found]) -> str:
+    """Say how many tests of the forecasts find anything once all of them are counted."""
+    counted = [row for row in family if row["p_holm"] is not None]
+    if not counted:
+        return "There is too little of it for any test of the forecasts."
+    low = [f"{r['test']} ({r['null']})" for r in counted if r["p_holm"] <= LEVEL]
+    if not low:
+        return f"Of {len(counted)} tests of its forecasts none rejects chance at 5 % (Holm)."
+    verb = "rejects" if len(low) == 1 else "reject"
+    return (
+        f"Of {len(counted)} tests of its forecasts {len(low)} {verb} chance at 5 % (Holm): "
+        f"{', '.join(low)}."
+    )
+
+
+def luck(found: Found, model: str) -> str:
+    """Say what is left of the Sharpe ratio once everything that was tried is counted."""
+    tried, deflated = found["trials"], found["deflated"]
+    n, label = tried["configurations"], tried["label"]
+    if deflated is None:
+        return (
+            f"These forecasts were made before their outcomes and not chosen by them, so none of the "
+            f"{n:,} configurations tried on {label} deflates their Sharpe ratio."
+        )
+    if n == 1:
+        sure = found["strategies"][model]["sharpe_record"]["probabilistic"]
+        above = "is undefined" if sure is None else f"is above 0 with a probability of {sure:.1%}"
+        return (
+            f"This is the only configuration ever tried on {label}, so there is no luck of choice to "
+            f"take off, and the deflated Sharpe ratio is not assessable: the ratio {above}."
+        )
+    if deflated["p"] is None:
+        why = deflated["why"]
+        return f"After {n:,} configurations tried on {label} the deflated Sharpe is not assessable: {why}."
+    return (
+        f"After {n:,} configurations tried on {label} the deflated Sharpe is {deflated['p']:.1%}: the "
+        f"probability that the ratio is above {_number(deflated['luck'])}, which the best of so many "
+        f"would show without any skill ({_number(deflated['effective_trials'])} independent ones: "
+        f"{deflated['p_effective']:.1%})."
     )
 
 

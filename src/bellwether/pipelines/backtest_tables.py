@@ -1,19 +1,28 @@
 """The tables of a backtest: by period, by age of the model, by symbol, by size of the forecast."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from bellwether.backtest.result import Backtest
+from bellwether.evaluation import rank_ic
+from bellwether.evaluation.calibration_interval import calibration_error
+from bellwether.evaluation.crises import crises as in_crises
 from bellwether.evaluation.intervals import clustered_mean
+from bellwether.evaluation.periods_of_returns import by_year
+from bellwether.evaluation.probabilities import calibration_table
+from bellwether.evaluation.quantile_spread import quantile_spread
+from bellwether.evaluation.rank_ic import MeanOverDates
+from bellwether.evaluation.series import until_ruin
 from bellwether.evaluation.splits import Fold
-from bellwether.evaluation.trading import trading_metrics
 from bellwether.pipelines.trades import HELD
 
-BINS = 10
-MIN_NAMES = 5
+BLOCK = 5
+REPS = 500
 HORIZONS = (1, 2, 5, 10, 21, 63)
 Row = dict[str, Any]
 
@@ -36,26 +45,25 @@ def folds(walked: Sequence[Fold], record: pl.DataFrame) -> list[Row]:
 def years(record: pl.DataFrame, traded: Mapping[str, Backtest], model: str) -> list[Row]:
     """Sum up each calendar year: what every strategy returned, and how the model's calls did."""
     calls = (
-        _calls(record, model)
+        calls_of(record, model)
         .group_by(pl.col("session").dt.year().alias("year"))
         .agg(accuracy=pl.col("hit").mean(), n=pl.len())
     )
     said = {year: (accuracy, n) for year, accuracy, n in calls.iter_rows()}
-    days = traded[model].market.sessions.astype("datetime64[Y]").astype(int) + 1970
+    days = traded[model].market.sessions
+    told = {name: {y.year: y for y in by_year(days, a.net)} for name, a in traded.items()}
     rows = []
-    for year in np.unique(days).tolist():
-        inside = days == year
-        told = {
-            name: trading_metrics(a.net[inside], a.turnover[inside]) for name, a in traded.items()
-        }
+    for year in sorted({y for one in told.values() for y in one}):
+        mine = told[model].get(year)  # None after ruin
+        inside = days.astype("datetime64[Y]").astype(int) + 1970 == year
         accuracy, n = said.get(year, (None, 0))
         rows.append(
             {
                 "year": year,
-                "roi": {name: m["roi"] for name, m in told.items()},
-                "sharpe": told[model]["sharpe"],
-                "max_drawdown": told[model]["max_drawdown"],
-                "turnover": told[model]["turnover"],
+                "roi": {name: one[year].roi if year in one else None for name, one in told.items()},
+                "sharpe": mine and mine.sharpe,
+                "max_drawdown": mine and mine.max_drawdown,
+                "turnover": float(traded[model].turnover[inside].mean()),
                 "directional_accuracy": accuracy,
                 "n": n,
             }
@@ -63,50 +71,54 @@ def years(record: pl.DataFrame, traded: Mapping[str, Backtest], model: str) -> l
     return rows
 
 
-def calibration(record: pl.DataFrame, model: str) -> list[Row]:
+def calibration(record: pl.DataFrame, model: str, horizon: int) -> list[Row]:
     """Compare said and realised shares of rises, in bins of equal numbers of rows."""
-    moved = record.filter(pl.col("log_return") != 0)
-    said = moved[f"probability_{model}"].to_numpy()
-    if len(said) == 0:
-        return []
-    edges = np.unique(np.quantile(said, np.linspace(0, 1, BINS + 1)[1:-1]))
-    part = np.searchsorted(edges, said, side="right")
-    rows = []
-    for b in range(len(edges) + 1):
-        inside = part == b
-        if not inside.any():
-            continue
-        up = (moved["log_return"].to_numpy()[inside] > 0).astype(float)
-        found = clustered_mean(up, moved["session"].to_numpy()[inside])
-        rows.append({"said": float(said[inside].mean()), **_interval(found)})
-    return rows
+    up, said, when = _moved(record, model)
+    rows = calibration_table(up, said, when, strategy="quantile", lags=horizon - 1)
+    return [
+        {
+            "said": b.said,
+            "mean": b.realised,
+            "low": b.realised_low,
+            "high": b.realised_high,
+            "n": b.n,
+            "few": b.few,
+        }
+        for b in rows
+    ]
 
 
-def quantiles(record: pl.DataFrame, model: str, horizon: int) -> list[Row]:
-    """Return the mean realised return of each fifth of the day's forecasts, lowest first."""
-    many = record.filter(pl.len().over("session") >= BINS)
-    if many.height == 0:
-        return []
-    fifth = (
-        (pl.col(f"forecast_{model}").rank("ordinal").over("session") - 1)
-        * 5
-        // pl.len().over("session")
-    ).cast(pl.Int32)
-    rows = []
-    for (number,), part in (
-        many.with_columns(fifth=fifth).sort("fifth").group_by("fifth", maintain_order=True)
-    ):
-        found = clustered_mean(
-            part["log_return"].to_numpy(), part["session"].to_numpy(), lags=horizon - 1
-        )
-        rows.append({"fifth": int(number) + 1, **_interval(found)})
-    return rows
+def miscalibration(record: pl.DataFrame, model: str, horizon: int, seed: int) -> Row:
+    """Say how far said and realised shares are apart, beside what chance alone makes of it."""
+    block = max(BLOCK, horizon)
+    found = calibration_error(
+        *_moved(record, model), seed=seed, strategy="quantile", block=block, reps=REPS
+    )
+    return asdict(found)
+
+
+def quantiles(record: pl.DataFrame, model: str, horizon: int) -> tuple[list[Row], Row | None]:
+    """Return the mean return of each fifth of the day's forecasts, lowest first, and the spread."""
+    found = quantile_spread(
+        instants(record),
+        record[f"forecast_{model}"].to_numpy(),
+        record["log_return"].to_numpy(),
+        lags=horizon - 1,
+    )
+    if found.spread.mean is None:
+        return [], None
+    rows = [{"fifth": i + 1, **_of_dates(part)} for i, part in enumerate(found.parts)]
+    spread = {"t": found.spread.t, "p": found.spread.p, "left_out": found.left_out}
+    return rows, {**_of_dates(found.spread), **spread}
 
 
 def ic_by_horizon(
     record: pl.DataFrame, series: Mapping[str, pl.DataFrame], model: str
 ) -> list[Row]:
-    """Say how today's forecasts rank the returns of the next so many sessions, from the next open."""
+    """Say how today's forecasts rank the returns of the next so many sessions, from the next open.
+
+    A row whose outcome over a horizon is not known, its name having gone before, is not judged there.
+    """
     opens = pl.concat([s.select("symbol", "session", "open") for s in series.values()])
     told = record.select("symbol", "session", f=f"forecast_{model}")
     rows = []
@@ -114,14 +126,11 @@ def ic_by_horizon(
         ahead = pl.col("open").shift(-1 - horizon) / pl.col("open").shift(-1)
         moved = opens.with_columns(r=ahead.log().over("symbol")).drop("open")
         both = told.join(moved, on=["symbol", "session"], how="inner").drop_nulls()
-        many = both.filter(pl.len().over("session") >= MIN_NAMES)
-        daily = many.group_by("session").agg(ic=pl.corr(pl.col("f").rank(), pl.col("r").rank()))
-        daily = daily.filter(pl.col("ic").is_finite()).sort("session")
-        found = clustered_mean(
-            daily["ic"].to_numpy(), daily["session"].to_numpy(), lags=horizon - 1
+        (found,) = rank_ic.ic_by_horizon(
+            both["session"].to_numpy(), both["f"].to_numpy(), both.select("r").to_numpy(), [horizon]
         )
-        if found.mean is not None:
-            rows.append({"horizon": horizon, **_interval(found)})
+        if found.ic.mean is not None:
+            rows.append({"horizon": horizon, **_of_dates(found.ic), "t": found.ic.t})
     return rows
 
 
@@ -160,7 +169,7 @@ def by_symbol(record: pl.DataFrame, account: Backtest, model: str, horizon: int)
         symbol: clustered_mean(
             part["hit"].to_numpy().astype(float), part["session"].to_numpy(), lags=horizon - 1
         )
-        for (symbol,), part in _calls(record, model).group_by("symbol")
+        for (symbol,), part in calls_of(record, model).group_by("symbol")
     }
     rows = []
     for j, symbol in enumerate(account.market.symbols):
@@ -200,48 +209,54 @@ def curves(traded: Mapping[str, Backtest]) -> dict[str, Any]:
     }
 
 
-CRISES = (
-    ("Crash of 1987", "1987-10-02", "1987-12-04"),
-    ("Gulf crisis 1990", "1990-07-16", "1990-10-11"),
-    ("Russia and LTCM 1998", "1998-07-17", "1998-10-08"),
-    ("Dot-com bust", "2000-03-24", "2002-10-09"),
-    ("Financial crisis", "2007-10-09", "2009-03-09"),
-    ("Flash crash 2010", "2010-04-23", "2010-07-02"),
-    ("Debt downgrade 2011", "2011-07-22", "2011-10-03"),
-    ("China and oil 2015-16", "2015-07-20", "2016-02-11"),
-    ("End of 2018", "2018-09-20", "2018-12-24"),
-    ("Pandemic 2020", "2020-02-19", "2020-03-23"),
-    ("Rates 2022", "2022-01-03", "2022-10-12"),
-)
-"""Falls of the US stock market, from a high close of the S&P 500 to a low one."""
-
-
 def crises(traded: Mapping[str, Backtest], model: str) -> list[Row]:
-    """Return what the model and the benchmark made of each crisis that is covered whole."""
-    days = traded[model].market.sessions.astype("datetime64[D]")
-    rows = []
-    for name, first, last in CRISES:
-        low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
-        if days[0] > low or days[-1] < high:
-            continue
-        inside = (days > low) & (days <= high)
-        made = {n: float(np.prod(1 + traded[n].net[inside]) - 1) for n in (model, HELD)}
-        rows.append(
-            {
-                "name": name,
-                "first": first,
-                "last": last,
-                "model": made[model],
-                "benchmark": made[HELD],
-            }
-        )
-    return rows
+    """Return what the model and the benchmark made of each crisis that the backtest touches."""
+    mine, held = lived(traded[model]), lived(traded[HELD])
+    n = min(mine.size, held.size)
+    return [
+        {
+            "name": row.crisis.name,
+            "what": row.crisis.what,
+            "first": row.crisis.after,
+            "last": row.crisis.last,
+            "sessions": row.n,
+            "whole": row.whole,
+            "model": asdict(row.strategy),
+            "benchmark": None if row.benchmark is None else asdict(row.benchmark),
+        }
+        for row in in_crises(traded[model].market.sessions[:n], mine[:n], held[:n])
+    ]
 
 
-def _calls(record: pl.DataFrame, model: str) -> pl.DataFrame:
+def lived(account: Backtest) -> NDArray[np.float64]:
+    """Return the net returns of an account up to its ruin."""
+    return until_ruin(account.net)
+
+
+def instants(record: pl.DataFrame) -> NDArray[Any]:
+    """Return when each row was decided."""
+    return record["decision_at"].dt.replace_time_zone(None).to_numpy()
+
+
+def calls_of(record: pl.DataFrame, model: str) -> pl.DataFrame:
+    """Return the rows with a call and a move: whose, when, `scale`, whether it was right (`hit`)."""
     judged = record.filter((pl.col(f"direction_{model}") != 0) & (pl.col("log_return") != 0))
     hit = pl.col(f"direction_{model}") == pl.col("log_return").sign()
-    return judged.select("symbol", "session", hit=hit)
+    return judged.select("^(symbol|session|decision_at|scale)$", hit=hit)
+
+
+def _moved(
+    record: pl.DataFrame, model: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
+    """Return what rose (0 or 1), what was said, and when, of the rows that moved."""
+    moved = record.filter(pl.col("log_return") != 0)
+    up = (moved["log_return"].to_numpy() > 0).astype(np.float64)
+    return up, moved[f"probability_{model}"].cast(pl.Float64).to_numpy(), instants(moved)
+
+
+def _of_dates(found: MeanOverDates) -> Row:
+    low, high = found.interval()
+    return {"mean": found.mean, "low": low, "high": high, "n": found.n_dates}
 
 
 def _interval(found: Any) -> Row:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bellwether.evaluation.splits import Fold
 from bellwether.models.base import Column, Forecasts, Instants, Matrix
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
+from bellwether.models.spaces import Params
 from bellwether.pipelines.dataset import Dataset
 from bellwether.quality.treatments import winsorise
 
@@ -38,7 +39,8 @@ class Recipe:
     """How models of a fold are made.
 
     `models[0]` is the one whose ageing is followed: it also forecasts the next `ages` periods.
-    `winsorise` draws training targets in to so many robust deviations.
+    `winsorise` draws training targets in to so many robust deviations; `params` are what models are
+    made with, by name, where that is not their own.
     """
 
     models: tuple[str, ...]
@@ -46,6 +48,7 @@ class Recipe:
     seed: int = 0
     winsorise: float | None = None
     ages: int = 0
+    params: Mapping[str, Params] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ def fitted(
     for name in recipe.models:
         columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
         rows = _seen(X, train, name, recipe)
-        model = make(name, columns, seed=recipe.seed)
+        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
         packed[name] = model.fit(rows, targets, times=times[train]).pack()
     return packed
 

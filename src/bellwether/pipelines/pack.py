@@ -21,6 +21,7 @@ from bellwether.features.sketch import sketched
 from bellwether.models.explain import contributions
 from bellwether.models.factory import BASELINES, make
 from bellwether.models.packed import PackedModel
+from bellwether.models.spaces import Params
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import drawn_in, times_of
 
@@ -48,14 +49,15 @@ def pack(
     record: pl.DataFrame | None,
     question: Mapping[str, Any],
     ports: Ports,
+    params: Params | None = None,
 ) -> Made:
     """Fit `model` on all rows known by now, calibrate it on its record, and save the release.
 
-    `question` is what the run was asked, with what is known of its bars as `quality`. `record` is the walk-forward of the same scope, or None where history was too short for one:
+    `params` are what a search found. `question` is what the run was asked, with what is known of its bars as `quality`. `record` is the walk-forward of the same scope, or None where history was too short for one:
     such a release answers without an interval and without skill.
     """
     targets = drawn_in(data.y, question.get("winsorise"))
-    chosen = make(model, data.view.model_columns, seed=question["seed"])
+    chosen = make(model, data.view.model_columns, seed=question["seed"], params=params)
     fitted = chosen.fit(data.X, targets, times=times_of(data))
     content, explainer = fitted.pack(), fitted.explainer()
     horizon = int(question["horizon_sessions"])
@@ -66,6 +68,7 @@ def pack(
         **_described(model, scope, data, question),
         "calibration": None if calibration is None else asdict(calibration),
         "coverage_realised": realised,
+        "params": dict(params or {}),
         "importance": _importance(explainer, data),
         "skill": {s: asdict(k) for s, k in told.items()},
     }

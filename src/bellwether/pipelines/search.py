@@ -21,8 +21,8 @@ from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
 from bellwether.models.spaces import Params, Range, grid_of, space_of
 from bellwether.pipelines.folds import Place, backend, drawn_in
-from bellwether.pipelines.trials import COMPLETE, FAILED, PRUNED
 
+COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 KINDS = ("grid", "random", "bayes")
 BATCH = 8
 LEAST_TO_PRUNE = 8

@@ -2,31 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-import polars as pl
 import uuid_utils
 
 from bellwether import __version__
-from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownName
+from bellwether.core.errors import MissingRecord, UnknownName
 from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
-from bellwether.evaluation.record import figures, reading, skill
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
-from bellwether.features.views import DEFAULT, Kept, view
+from bellwether.features.views import Kept, view
 from bellwether.models.factory import BASELINES, MODELS, make
+from bellwether.models.spaces import space_of
 from bellwether.pipelines import audit, coverage, generated, mirror, quality
-from bellwether.pipelines.dataset import Dataset, build
-from bellwether.pipelines.pack import Made, pack
+from bellwether.pipelines.dataset import build
+from bellwether.pipelines.judging import judge
+from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
+from bellwether.pipelines.search import SearchConfig
 from bellwether.pipelines.sections import newest_state
-from bellwether.pipelines.walk import Walk, walk
-from bellwether.quality.treatments import QUALITY_BAR
+from bellwether.pipelines.train_config import TrainConfig, walk_of
 from bellwether.telemetry import (
     RELEASES_PACKED,
     TRAIN_FAILURES,
@@ -34,38 +33,7 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
-PANEL = "panel"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """What is asked of a training run; sizes in sessions.
-
-    `each` adds a model of its own for every symbol beside the panel's. Releases are packed of
-    `model`; the models `against` and all baselines are judged on the same rows. With `universe` a
-    name counts only in the sessions in which it was known to be a member.
-
-    `quality_bar` is the share of sessions without fault that each symbol and all together need;
-    `ignore_quality` trains below it too. `winsorise` draws training targets in to so many robust
-    deviations; what is judged is never drawn in. None leaves them as they are. `generate` tries so
-    many features made by a grammar, chosen inside folds, beside the model without them.
-    """
-
-    symbols: tuple[str, ...] | None = None
-    model: str = "lightgbm"
-    against: tuple[str, ...] = ("linear",)
-    horizon_sessions: int = 1
-    seed: int = 0
-    each: bool = True
-    min_train_sessions: int = 504
-    test_sessions: int = 252
-    workers: int = 1
-    universe: str | None = None
-    quality_bar: float = QUALITY_BAR
-    ignore_quality: bool = False
-    winsorise: float | None = None
-    generate: int | None = None
-    view: str = DEFAULT
+__all__ = ["TrainConfig", "TrainReport", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +101,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     if name is not None:
         members = partial(of_members, universe=ports.lake.universe(name), name=name)
     data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
-    outcome, made = _judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
+    outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
     if config.generate:
         how = walk_of(config)
         outcome["generated"] = generated.study(
@@ -171,8 +139,9 @@ def _question(
     listed = _listed(config, ports, known)
     symbols = tuple(sorted(config.symbols or listed))
     left_out = {"workers", "symbols", "quality_bar"}
-    optional = ("ignore_quality", "winsorise", "universe", "generate")
+    optional = ("ignore_quality", "winsorise", "universe", "generate", "search")
     left_out |= {name for name in optional if not getattr(config, name)}
+    left_out |= set() if config.search else {"trials"}
     question = {k: v for k, v in asdict(config).items() if k not in left_out}
     question |= {
         "symbols": list(symbols),
@@ -192,6 +161,9 @@ def _view(config: TrainConfig) -> FeatureView:
     chosen = view(config.view)
     for model in (config.model, *(m for m in config.against if m not in BASELINES)):
         make(model, chosen.model_columns, seed=config.seed)
+    if config.search is not None:
+        SearchConfig(config.search, config.trials)  # refuses what cannot be searched
+        space_of(config.model)
     if config.generate is not None:
         candidates(chosen.features, config.generate)
     return chosen
@@ -219,79 +191,6 @@ def _fit_for_use(report: QualityReport, config: TrainConfig) -> dict[str, Any]:
         "failing": report.gate.lines(),
         "severities": report.severities,
         "winsorised_targets": config.winsorise,
-    }
-
-
-def walk_of(config: TrainConfig) -> Walk:
-    """Return how the walk-forward of a run is cut."""
-    return Walk(
-        config.horizon_sessions,
-        config.min_train_sessions,
-        config.test_sessions,
-        config.seed,
-        config.workers,
-        config.winsorise,
-    )
-
-
-def _judge(
-    config: TrainConfig,
-    data: Dataset,
-    question: dict[str, Any],
-    ports: Ports,
-    progress: Progress,
-    bars: dict[str, Any],
-) -> tuple[dict[str, Any], list[Made]]:
-    models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
-    how = walk_of(config)
-    record = walk(data, models, how, progress, "Walking forward, all symbols")
-    table = {m: figures(record, m, config.horizon_sessions) for m in models}
-    overall = skill(record, config.model, BASELINES, config.horizon_sessions)
-    made = [pack(config.model, PANEL, data, record, question | {"quality": bars}, ports)]
-    own, own_tables = _each(config, data, models, how, progress)
-    outcome = {
-        "rows": record.height,
-        "from": str(record["session"].min()),
-        "to": str(record["session"].max()),
-        "model": config.model,
-        "horizon_sessions": config.horizon_sessions,
-        "table": table,
-        "by_symbol": _by_symbol(record, models, config.horizon_sessions),
-        "own_models": own_tables,
-        "own": own,
-        "skill_shown": overall.shown,
-        "reading": reading(table, config.model, overall),
-        "quality": bars,
-        "releases": {m.scope: m.release_id for m in made},
-        "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
-    }
-    return outcome, made
-
-
-def _each(
-    config: TrainConfig, data: Dataset, models: Sequence[str], how: Walk, progress: Progress
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """Judge a model of its own for every symbol that is long enough for a fold."""
-    words: dict[str, str] = {}
-    tables: dict[str, Any] = {}
-    horizon = config.horizon_sessions
-    for symbol in sorted(data.series) if config.each else []:
-        try:
-            alone = walk(data.of(symbol), models, how, progress, f"Walking forward, {symbol} alone")
-        except InsufficientHistory as error:
-            words[symbol] = f"{symbol} alone is too short for a fold: {error}"
-            continue
-        tables[symbol] = {m: figures(alone, m, horizon) for m in models}
-        shown = skill(alone, config.model, BASELINES, horizon)
-        words[symbol] = f"{symbol} alone: {reading(tables[symbol], config.model, shown)}"
-    return words, tables
-
-
-def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:
-    symbols = record["symbol"].unique().sort().to_list()
-    return {
-        s: {m: figures(record.filter(pl.col("symbol") == s), m, horizon) for m in models}
-        for s in symbols
     }
 
 

@@ -1,0 +1,121 @@
+"""Judging models walk-forward, on the panel and symbol by symbol, and packing the one asked for."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from bellwether.core.errors import InsufficientHistory
+from bellwether.core.ports import Ports, Progress
+from bellwether.evaluation.record import figures, reading, skill
+from bellwether.models.factory import BASELINES
+from bellwether.pipelines import trials
+from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.pack import Made, pack
+from bellwether.pipelines.search import SearchConfig
+from bellwether.pipelines.train_config import TrainConfig, walk_of
+from bellwether.pipelines.trials import PANEL
+from bellwether.pipelines.tuned import Tuned, tuned_walk
+from bellwether.pipelines.walk import Walk, walk
+
+
+def judge(
+    config: TrainConfig,
+    data: Dataset,
+    question: dict[str, Any],
+    ports: Ports,
+    progress: Progress,
+    bars: dict[str, Any],
+) -> tuple[dict[str, Any], list[Made]]:
+    """Judge the models of a run and pack its release; return the outcome as JSON and what was made.
+
+    `bars` says how fit for use the bars are. Every model that is no baseline is counted as a trial.
+    """
+    models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
+    how, horizon = walk_of(config), config.horizon_sessions
+    tuned = _tuned(config, data, models, question, ports, progress)
+    if tuned is None:
+        record = walk(data, models, how, progress, "Walking forward, all symbols")
+    else:
+        record = tuned.record
+    params = None if tuned is None else tuned.params
+    told = question | {"quality": bars}
+    made = [pack(config.model, PANEL, data, record, told, ports, params)]
+    own, own_tables, books = _each(config, data, models, how, progress)
+    outcome = _outcome(config, record, models) | {
+        "own_models": own_tables,
+        "own": own,
+        "quality": bars,
+        "releases": {m.scope: m.release_id for m in made},
+        "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
+        "by_symbol": _by_symbol(record, models, horizon),
+        **({} if tuned is None else {"search": tuned.told()}),
+    }
+    judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
+    failed = sorted(own.keys() - own_tables.keys())
+    trials.record_training(question, models, judged, books, failed, ports)
+    return outcome, made
+
+
+def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -> dict[str, Any]:
+    """Say how the models did on the panel."""
+    horizon = config.horizon_sessions
+    table = {m: figures(record, m, horizon) for m in models}
+    overall = skill(record, config.model, BASELINES, horizon)
+    return {
+        "rows": record.height,
+        "from": str(record["session"].min()),
+        "to": str(record["session"].max()),
+        "model": config.model,
+        "horizon_sessions": horizon,
+        "table": table,
+        "skill_shown": overall.shown,
+        "reading": reading(table, config.model, overall),
+    }
+
+
+def _tuned(
+    config: TrainConfig,
+    data: Dataset,
+    models: tuple[str, ...],
+    question: dict[str, Any],
+    ports: Ports,
+    progress: Progress,
+) -> Tuned | None:
+    """Search inside each training set, where that was asked for, and count every trial."""
+    if config.search is None:
+        return None
+    asked = SearchConfig(config.search, config.trials, config.seed)
+    tuned = tuned_walk(data, models, walk_of(config), asked, question, ports, progress)
+    trials.record_search(question, config.model, tuned.searches, ports)
+    return tuned
+
+
+def _each(
+    config: TrainConfig, data: Dataset, models: Sequence[str], how: Walk, progress: Progress
+) -> tuple[dict[str, str], dict[str, Any], dict[str, pl.DataFrame]]:
+    """Judge a model of its own for every symbol that is long enough for a fold."""
+    words: dict[str, str] = {}
+    tables: dict[str, Any] = {}
+    books: dict[str, pl.DataFrame] = {}
+    horizon = config.horizon_sessions
+    for symbol in sorted(data.series) if config.each else []:
+        try:
+            alone = walk(data.of(symbol), models, how, progress, f"Walking forward, {symbol} alone")
+        except InsufficientHistory as error:
+            words[symbol] = f"{symbol} alone is too short for a fold: {error}"
+            continue
+        tables[symbol] = {m: figures(alone, m, horizon) for m in models}
+        books[symbol] = trials.book(alone, models)
+        shown = skill(alone, config.model, BASELINES, horizon)
+        words[symbol] = f"{symbol} alone: {reading(tables[symbol], config.model, shown)}"
+    return words, tables, books
+
+
+def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:
+    symbols = record["symbol"].unique().sort().to_list()
+    return {
+        s: {m: figures(record.filter(pl.col("symbol") == s), m, horizon) for m in models}
+        for s in symbols
+    }

@@ -1,0 +1,90 @@
+"""A walk forward whose model is searched anew inside each training set."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bellwether.core.ports import Ports, Progress
+from bellwether.models.spaces import Params
+from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.folds import Place, Recipe, pieces, score, times_of
+from bellwether.pipelines.search import Drawer, Found, Inside, SearchConfig, search
+from bellwether.pipelines.walk import Walk, folds_of, trade
+
+WHOLE = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What came of it: the record, what was found in each training set, and in all rows at the end."""
+
+    record: pl.DataFrame
+    searches: Mapping[str, Found]
+
+    @property
+    def params(self) -> Params:
+        """Return what the model is made with in the end; nothing where no trial was complete."""
+        best = self.searches[WHOLE].best
+        return {} if best is None else best.params
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        states = Counter(t.state for found in self.searches.values() for t in found.trials)
+        return {
+            "states": dict(states),
+            "chosen": {
+                scope: None
+                if found.best is None
+                else {"params": dict(found.best.params), "r2_inside": found.best.value}
+                for scope, found in self.searches.items()
+            },
+        }
+
+
+def tuned_walk(
+    data: Dataset,
+    models: tuple[str, ...],
+    how: Walk,
+    config: SearchConfig,
+    question: Mapping[str, Any],
+    ports: Ports,
+    progress: Progress,
+) -> Tuned:
+    """Search the first model inside each training set, refit it with what was found, score it once.
+
+    The others are as they are. Trials are kept as they end, so that a killed run goes on.
+    """
+    folds = folds_of(data, how)
+    recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
+    told = json.dumps(dict(question), sort_keys=True, default=str).encode()
+    work, place = f"search-{hashlib.sha256(told).hexdigest()[:32]}", Place(how.workers)
+
+    def look(rows: npt.NDArray[np.int64], scope: str) -> Found:
+        inside = Inside(
+            np.ascontiguousarray(data.X[rows]),
+            data.y[rows],
+            times_of(data)[rows],
+            models[0],
+            recipe.columns,
+            how.seed,
+            how.winsorise,
+        )
+        return search(inside, config, place, progress, Drawer(ports.work, work, scope))
+
+    searches: dict[str, Found] = {}
+    scored = []
+    for fold in folds:
+        found = searches[f"fold-{fold.number}"] = look(fold.train, f"fold-{fold.number}")
+        params = {} if found.best is None else {models[0]: found.best.params}
+        tried = replace(recipe, params=params)
+        scored += score(data, [fold], tried, place, progress, "Walking forward, searched")
+    searches[WHOLE] = look(np.arange(len(data.y)), WHOLE)
+    record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
+    return Tuned(trade(record, data, models, how.horizon_sessions), searches)
