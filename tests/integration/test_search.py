@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 from tests.clusters import dask_cluster
 
+from bellwether.bootstrap import bootstrap
 from bellwether.core.errors import InsufficientHistory, InvalidRequest
+from bellwether.core.ports import SourceQuery
 from bellwether.models.factory import make
 from bellwether.models.spaces import SPACES, grid_of
+from bellwether.pipelines import ingest, train
 from bellwether.pipelines import search as use
 from bellwether.pipelines.folds import Place
 from bellwether.pipelines.search import Drawer, Inside, SearchConfig, search
 from bellwether.registry.work import ObjectWorkFiles
+from bellwether.settings import Settings
 
 BAYES = SearchConfig("bayes", trials=20, seed=3)
 
@@ -154,3 +158,26 @@ def test_a_model_without_a_space_and_a_short_past() -> None:
         search(inside("stacking"), BAYES, Place(), quiet)
     with pytest.raises(InsufficientHistory):
         search(inside(dates=4), BAYES, Place(), quiet)
+
+
+def test_training_searches_inside_each_fold_and_counts_all(tmp_path: Path) -> None:
+    wired = bootstrap(Settings(home=tmp_path))
+    ingest.run(ingest.IngestConfig("sample", SourceQuery(symbols=("AAPL", "IBM"))), wired.ports)
+    asked = train.TrainConfig(
+        model="ridge", against=(), each=False, test_sessions=1500, search="random", trials=5
+    )
+    done = train.run(asked, wired.ports)
+    told = done.outcome["search"]
+    assert set(told["chosen"]) == {"fold-0", "fold-1", "all"}
+    release = wired.ports.releases.load(done.outcome["releases"]["panel"])
+    assert release.manifest["params"] == told["chosen"]["all"]["params"]
+    rows = wired.ports.ledger.trials("open_to_open h=1")
+    assert len([r for r in rows if r.scope != "panel"]) == 15
+    assert len([r for r in rows if r.scope == "panel"]) == 1
+    again = train.run(replace(asked, trials=6), wired.ports)
+    assert not again.reused
+    assert train.run(asked, wired.ports).reused
+    for bad in ({"search": "guess"}, {"trials": 0}, {"model": "stacking"}):
+        with pytest.raises(InvalidRequest):
+            train.run(replace(asked, **bad), wired.ports)
+    wired.close()
