@@ -28,6 +28,9 @@ from bellwether.pipelines.trials import PANEL, Study, counted, deflation, trial
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines
 
+FORMAT = 2
+"""Of the report as it is kept; one of another form is made again."""
+
 
 @dataclass(frozen=True, slots=True)
 class BacktestReport:
@@ -105,7 +108,7 @@ def concluded(
     digest = result_hash(judged.record, traded)
     found |= _luck(judged, traded[judged.model], found, key, started, ports)
     found["reading"].append(luck(found, judged.model))
-    found |= {"result_hash": digest, "started_at": started.isoformat()}
+    found |= {"format": FORMAT, "result_hash": digest, "started_at": started.isoformat()}
     return _kept(found, judged, key, started, ports)
 
 
@@ -155,9 +158,10 @@ def _luck(
 
 
 def read(backtest_id: str, ports: Ports) -> dict[str, Any] | None:
-    """Return what a backtest found, or None where its report is not there any more."""
+    """Return what a backtest found, or None where its report is gone or of another form."""
     raw = ports.work.read(backtest_id, REPORT)
-    return None if raw is None else json.loads(raw)
+    found: dict[str, Any] | None = None if raw is None else json.loads(raw)
+    return found if found is not None and found.get("format") == FORMAT else None
 
 
 def desk_of(judged: Judged, config: BacktestConfig, ports: Ports) -> tuple[Desk, tuple[str, ...]]:

@@ -10,6 +10,21 @@ FEW = 1_000.0
 LEVEL = 0.05
 
 
+def headline(found: Found, model: str) -> str:
+    """Say in one sentence what it was worth: skill in direction, and money beside holding all."""
+    mine, held = (found["strategies"][n]["metrics"]["sharpe"] for n in (model, HELD))
+    better = mine is not None and (held is None or mine > held)
+    if found["skill"]["shown"]:
+        if better:
+            return (
+                "Skill in direction is shown, and trading it beat holding all names, for its risk."
+            )
+        return "Skill in direction is shown; after costs it was worth less than holding all names."
+    if better:
+        return "No skill in direction is shown; that it beat holding all names may be luck."
+    return "No skill is shown, and holding all names was worth more."
+
+
 def reading(found: Found, model: str, shown: Skill) -> list[str]:
     """Say in a few sentences what came out, good or bad."""
     mine = found["strategies"][model]["metrics"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from bellwether.evaluation.drawdowns import under_water
 from bellwether.evaluation.periods_of_returns import by_month, rolling_sharpe
+from bellwether.pipelines.backtest_readings import headline
 from bellwether.pipelines.backtest_sheet_tables import tables_of
 from bellwether.reports.tearsheet_data import Curve, Point, Role, Table, TearSheet
 
@@ -27,7 +28,7 @@ def sheet_of(found: Found) -> TearSheet:
     return TearSheet(
         title=f"{model}, {found['universe'] or _names(found['symbols'])}",
         subtitle=f"{found['from']} to {found['to']}, {config['strategy']}, one period {config['step']}",
-        verdict=[rest[0], head, *rest[1:]],
+        verdict=[headline(found, model), rest[0], head, *rest[1:]],
         warnings=found["warnings"],
         facts=_facts(found, model),
         headline=_headline(found),
