@@ -390,7 +390,7 @@ def test_the_server_needs_no_library_that_fitted_a_model(tmp_path: Any) -> None:
 def test_the_size_of_labels_is_the_returns_and_their_sign_the_directions(name: str) -> None:
     data = rows()
     once, twice, against = (
-        told(name, data._replace(y=labels), rounds=60).predict(data.X)
+        told(name, data._replace(y=labels), rounds=30).predict(data.X)
         for labels in (data.y, 2 * data.y, -data.y)
     )
 
@@ -818,7 +818,7 @@ def test_a_missing_value_means_what_the_card_says(name: str) -> None:
     gone = np.random.default_rng(6).random(1000) < 0.4
     data.X[gone, 2] = np.nan
     data.y[gone] += 0.03
-    model = fit(name, data, rounds=100)
+    model = fit(name, data, rounds=60)
     packed, card = PackedModel(model.pack()), model.describe()
     X = data.X[~gone]
     missing, at_mean = X.copy(), X.copy()

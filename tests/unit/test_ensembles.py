@@ -11,11 +11,11 @@ from bellwether.models.ensemble import (
     MedianEnsemble,
     Stacking,
     TrimmedEnsemble,
-    blocks,
     convex,
 )
 from bellwether.models.explain import contributions
 from bellwether.models.forest import RandomForest
+from bellwether.models.inner import blocks
 from bellwether.models.linear import Linear
 from bellwether.models.packed import PackedModel
 

@@ -1,15 +1,15 @@
 """Several models as one: averages of what they say, and weights learnt out of sample."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from bellwether.models.base import Column, Explainer, Forecaster, Model
 from bellwether.models.card import Card
+from bellwether.models.inner import blocks
 from bellwether.models.packed import PackedModel
-from bellwether.models.rows import DECIDED, KNOWN, Instants, Rows
+from bellwether.models.rows import Rows
 
 PASSED_ON = "as each member does"
 SHARED = "weighted sum of what the members' own contributions are"
@@ -183,35 +183,7 @@ class Stacking(Ensemble):
         return returns, np.column_stack([one.probability_up for one in said]), asked
 
 
-BLOCKS = 3
-FIRST = 0.4
-FEWEST_DATES = 10
 SHRINKAGE = 0.02
-
-
-def blocks(
-    times: Instants,
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Cut rows into blocks of dates that follow each other, each with the rows known before it.
-
-    Returns
-    -------
-    list of pairs of int64 arrays
-        Numbers of the rows to learn from: decided, and their labels known, no later than the
-        block's first decision; and of the block's rows. None of fewer than ten dates.
-    """
-    decided, known = times[:, DECIDED], times[:, KNOWN]
-    dates = np.unique(decided)
-    if len(dates) < FEWEST_DATES:
-        return []
-    cuts = np.linspace(FIRST * len(dates), len(dates), BLOCKS + 1).astype(int)
-    found = []
-    for start, end in pairwise(cuts):
-        learnt = np.flatnonzero((decided < dates[start]) & (known <= dates[start]))
-        asked = np.flatnonzero((decided >= dates[start]) & (decided <= dates[end - 1]))
-        if len(learnt):
-            found.append((learnt, asked))
-    return found
 
 
 def convex(said: Column, y: Column, weights: Column | None, even: Column) -> Column:

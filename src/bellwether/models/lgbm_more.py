@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bellwether.models.base import QUANTILES, Column
 from bellwether.models.card import Card
+from bellwether.models.inner import blocks
 from bellwether.models.lgbm import LightGBM
 from bellwether.models.linear import curve, line
 from bellwether.models.rows import DECIDED, Rows
@@ -73,9 +74,10 @@ class LightGBMRank(LightGBM):
     """LightGBM that learns which names of a day do better than others (LambdaMART, Burges, 2010).
 
     The rows of one decision instant are a list, graded by fifths of its returns. The score that is
-    learnt has no unit: the expected return is a line over it, the log odds of a rise another, both
-    fitted on the training rows. Where no instant has two names there is nothing to rank, and the
-    forecast is the mean.
+    learnt has no unit: the expected return is a line over it, the log odds of a rise another. How
+    steep they are is found on inner blocks that were forecast out of sample, for the score fits the rows
+    it was grown on far too well; their level is that of all training rows. Where no instant has
+    two names, or no block can be forecast, there is nothing to go by, and the mean is forecast.
     """
 
     name = "lightgbm_rank"
@@ -93,16 +95,31 @@ class LightGBMRank(LightGBM):
 
     def learn(self, rows: Rows) -> None:
         """Grow the forest of the score, and lay return and direction over it."""
-        decided = rows.timed(self.name)[:, DECIDED]
-        in_order = rows.of(np.argsort(decided, kind="stable"))
-        scored = self._scored(in_order)
-        score = scored.sums(rows.X)
-        self._returns = scored.scaled(*line(score, rows.y, rows.weights))
-        self._direction = scored.scaled(*curve(score, rows.y, rows.weights))
+        slope, steepness = self._steep(rows)
+        scored = self._scored(rows)
+        middle = rows.mean(scored.sums(rows.X))
+        moved = rows.moved()
+        share = moved.mean(moved.y > 0) if len(moved) else 0.5
+        lean = float(np.log(share / (1 - share))) if 0 < share < 1 else 0.0
+        level = rows.mean(rows.y) if np.ptp(rows.y) > 0 else float(rows.y[0])
+        self._returns = scored.scaled(slope, level - slope * middle)
+        self._direction = scored.scaled(steepness, lean - steepness * middle)
 
-    def _scored(self, rows: Rows) -> Forest:
-        _, starts = np.unique(rows.timed(self.name)[:, DECIDED], return_index=True)
-        sizes = np.diff(np.append(starts, len(rows)))
+    def _steep(self, rows: Rows) -> tuple[float, float]:
+        """Return how return and log odds rise with scores of rows that were not learnt from."""
+        cut = blocks(rows.timed(self.name))
+        if not cut or np.ptp(rows.y) == 0:
+            return 0.0, 0.0
+        told = [self._scored(rows.of(past)).sums(rows.X[asked]) for past, asked in cut]
+        ahead, score = rows.of(np.concatenate([asked for _, asked in cut])), np.concatenate(told)
+        slope, _ = line(score, ahead.y, ahead.weights)
+        steepness, _ = curve(score, ahead.y, ahead.weights)
+        return slope, steepness
+
+    def _scored(self, given: Rows) -> Forest:
+        decided = given.timed(self.name)[:, DECIDED]
+        rows = given.of(np.argsort(decided, kind="stable"))
+        sizes = np.unique(decided, return_counts=True)[1]
         if sizes.max() == 1 or np.ptp(rows.y) == 0:
             return Forest.constant(0.0)
         objective: dict[str, Any] = {"objective": "lambdarank", "lambdarank_truncation_level": 1000}

@@ -20,7 +20,7 @@ HIDDEN = 16
 STEPS = 300
 BATCH = 512
 RATE = 0.005
-DECAY = 0.05
+PULL = 5_000.0
 
 
 class LSTM(Model):
@@ -29,8 +29,9 @@ class LSTM(Model):
     A forecaster sees one row at a time, so the window has to lie in the row: as lags of a
     feature, or as returns over ever shorter spans up to now (see `recurrent.window`); nothing is
     remembered from row to row. The features that are no part of the window are read beside the
-    last state. Return and direction are learnt together, the return in units of its own spread,
-    in 300 batches of 512 rows drawn by the seed, on one thread.
+    last state, and what is read out is shrunk as that of `linear` is. Return and direction are
+    learnt together, the return in units of its own spread, in 300 batches of 512 rows drawn by the
+    seed, on one thread.
 
     Raises
     ------
@@ -96,9 +97,7 @@ class LSTM(Model):
         """Walk down the squared error of the return and the log loss of the direction."""
         z, target, up, moved, weight = data
         steps, static = torch.from_numpy(self._window), torch.from_numpy(self._static)
-        walker = torch.optim.AdamW(
-            [*core.parameters(), *head.parameters()], lr=RATE, weight_decay=DECAY
-        )
+        walker = torch.optim.Adam([*core.parameters(), *head.parameters()], lr=RATE)
         loss = torch.nn.functional
         for rows in _batches(torch, len(z), self._steps):
             state = core(z[rows][:, steps])[1][0][0]
@@ -106,7 +105,8 @@ class LSTM(Model):
             off = loss.mse_loss(told[:, 0], target[rows], reduction="none")
             lost = loss.binary_cross_entropy_with_logits(told[:, 1], up[rows], reduction="none")
             walker.zero_grad()
-            ((off + lost * moved[rows]) * weight[rows]).mean().backward()
+            shrunk = PULL / len(z) * head.weight.square().sum()
+            (((off + lost * moved[rows]) * weight[rows]).mean() + shrunk).backward()
             walker.step()
 
     def packed(self) -> bytes:
