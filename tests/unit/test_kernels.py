@@ -6,6 +6,7 @@ import pytest
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.features.arrays import Workspace, run
+from bellwether.features.catalog import technical
 from bellwether.features.expr import Column, Expr, lag, ta
 from bellwether.features.program import compiled
 from bellwether.features.talib_call import compiled_call, direct
@@ -71,6 +72,37 @@ def test_compiled_functions_give_the_bits_of_talib(market: str, n: int) -> None:
 
         for at, formula in enumerate(formulas(n)):
             assert plain[at].tobytes() == fast[at].tobytes(), (str(formula), size)
+
+
+@pytest.mark.parametrize("market", ["wide", "still", "one_ulp"])
+def test_whole_views_give_the_same_bits_in_batches(market: str) -> None:
+    program = technical().program
+    for size in (N, 1, 20, 30):
+        columns = {c: x[:size] for c, x in MARKETS[market].items()} | {"open": np.full(size, 40.0)}
+        plain, fast = np.empty((2, len(program.outputs), size))
+        space = Workspace(kernels=True)
+
+        run(program, columns, plain)
+        run(program, columns, fast, space)
+        run(program, columns, fast, space)
+
+        assert plain.tobytes() == fast.tobytes()
+
+
+def test_a_call_that_talib_refuses_is_told() -> None:
+    from dataclasses import replace
+
+    from bellwether.features import batch
+
+    bound = direct("SMA", (("timeperiod", 5),), 1)
+    assert bound is not None
+    assert bound.native is not None
+    call = ([MARKETS["wide"]["close"]], [np.empty(N - 4)])
+
+    with pytest.raises(InvalidRequest, match="refused SMA"):
+        batch.run([(replace(bound.native, whole=(-7,)), call)])
+    with pytest.raises(InvalidRequest, match="refused SMA"):
+        batch.run([(replace(bound.native, whole=(6,)), call)])
 
 
 def test_the_package_gives_the_same_bits() -> None:

@@ -1,6 +1,7 @@
 """A program run over all sessions of one symbol at once, each result written where it is wanted."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -93,6 +94,7 @@ class _Run:
         self._workspace, self._n = workspace, len(out[0]) if out else 0
         self._values: list[Any] = [None] * len(program.steps)
         self._held: dict[int, Array] = {}
+        self._unread: list[Array] = []
 
     def through(self) -> None:
         """Run all steps; warm-ups are emptied last, since steps read each other's results."""
@@ -103,6 +105,8 @@ class _Run:
                 out[i][:] = self._values[at]
             for old in spent:
                 self._let_go(old)
+        for array in self._unread:
+            self._workspace.give(array)
         for i, warm_up in enumerate(program.warm_ups):
             out[i][:warm_up] = np.nan
 
@@ -112,26 +116,53 @@ class _Run:
         elif step.do == "const":
             self._values[at] = step.how
         elif step.do != "pick" and self._values[at] is None:  # picks are written by their function
-            self._write(at, step)
+            together = _batches(self._program)[at] if self._workspace.kernels else ()
+            if together:
+                self._batch(together)
+            else:
+                args, places = self._begin(at, step)
+                _compute(step, args, places, kernels=self._workspace.kernels)
 
-    def _write(self, at: int, step: Step) -> None:
-        kernels = self._workspace.kernels
+    def _batch(self, together: tuple[int, ...]) -> None:
+        from bellwether.features import batch
+
+        calls = []
+        for at in together:
+            step = self._program.steps[at]
+            args, outs = self._begin(at, step)
+            function, params, _ = _talib(step)
+            bound = direct(function, params, len(args))
+            prepared = bound.prepared(args, outs) if bound and self._n else None
+            if bound and bound.native and prepared:
+                calls.append((bound.native, prepared))
+        batch.run(calls)
+
+    def _begin(self, at: int, step: Step) -> tuple[list[Any], list[Array]]:
+        """Return what a step reads, and where it writes; from now on others may read that."""
+        args = [self._values[i] for i in step.args]
         places, count = [at], _outputs(step)
         if count > 1:
-            places = [self._program.picks.get((at, k), -1 - k) for k in range(count)]
-        elif kernels and step.do == "ta" and _talib(step)[0] in DIRECTIONAL:
+            places = [self._program.picks.get((at, k), _NOBODY) for k in range(count)]
+            self._values[at] = ()
+        elif self._workspace.kernels and step.do == "ta" and _talib(step)[0] in DIRECTIONAL:
             mates = self._program.mates[at]
-            places = [mates.get(name, -1 - k) for k, name in enumerate(DIRECTIONAL)]
-        outs = [self._place(place) for place in places]
-        _compute(step, [self._values[i] for i in step.args], outs, kernels=kernels)
+            places = [mates.get(name, _NOBODY) for name in DIRECTIONAL]
+        outs = [
+            self._workspace.take(self._n)[: self._n] if p < 0 else self._place(p) for p in places
+        ]
         for place, out in zip(places, outs, strict=True):
             if place >= 0:
                 self._values[place] = out
-            else:  # nobody reads it
-                self._workspace.give(self._held.pop(place))
+        return args, outs
+
+    def _loose(self) -> Array:
+        """Return a place for what nobody reads, until the run is over."""
+        held = self._workspace.take(self._n)
+        self._unread.append(held)
+        return held[: self._n]
 
     def _place(self, at: int) -> Array:
-        given = self._program.done[at][0] if at >= 0 else ()
+        given = self._program.done[at][0]
         if given:
             return self._out[given[0]]
         held = self._held[at] = self._workspace.take(self._n)
@@ -141,6 +172,34 @@ class _Run:
         self._values[at] = None
         if at in self._held:
             self._workspace.give(self._held.pop(at))
+
+
+_NOBODY = -1  # reads it
+
+
+@lru_cache(64)
+def _batches(program: Program) -> dict[int, tuple[int, ...]]:
+    """For each step the TA-Lib calls that can be made with it in one go; empty where it is none."""
+    from bellwether.features.batch import USABLE
+
+    done: set[int] = set()
+    found: dict[int, tuple[int, ...]] = {}
+    can = [i for i, step in enumerate(program.steps) if USABLE and _in_batch(step)]
+    for at in range(len(program.steps)):
+        open_ = [i for i in can if i >= at and i not in done]
+        ready = [i for i in open_ if all(a < at or a in done for a in program.steps[i].args)]
+        found[at] = tuple(ready) if at in ready else ()
+        done |= set(found[at])
+    return found
+
+
+def _in_batch(step: Step) -> bool:
+    if step.do != "ta":
+        return False
+    function, params, _ = _talib(step)
+    bound = direct(function, params, len(step.args))
+    ours = compiled_call(function, params)
+    return ours is None and bound is not None and bound.native is not None
 
 
 def _outputs(step: Step) -> int:

@@ -21,26 +21,44 @@ Array = npt.NDArray[np.float64]
 Params = tuple[tuple[str, int | float], ...]
 
 _SUCCESS = 0
+_ALWAYS = 4  # first and last session, and where to tell which were computed
 _SMALLEST = 2  # sessions; with one session TA-Lib leaves out the smoothing
 
 
-def address(array: Array) -> int:
+def address(array: npt.NDArray[Any]) -> int:
     """Return where an array starts; `array.ctypes.data`, without what that costs."""
     place: int = array.__array_interface__["data"][0]
     return place
+
+
+WHOLES, REALS = 14, 2
+"""Integers (pointers are such) and reals that a call made in a batch may have."""
+
+Call = tuple[Sequence[Array], Sequence[Array]]
+"""Inputs from the first session on that all have, and where each result's first value goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A C function and its parameters, for a batch of calls (`batch.py`)."""
+
+    name: str
+    address: int
+    whole: tuple[int, ...]
+    real: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
     """Indicators that come out of one call.
 
-    `lookbacks` are, for each result, the inputs before its first value. `call` takes the inputs
-    from the first session on that all have, and where each result's first value goes.
+    `lookbacks` are, for each result, the inputs before its first value.
     """
 
     name: str
     lookbacks: tuple[int, ...]
     call: Callable[[Sequence[Array], Sequence[Array]], None]
+    native: Native | None = None
 
     def into(self, inputs: Sequence[Array], outs: Sequence[Array]) -> None:
         """Compute all sessions.
@@ -52,13 +70,20 @@ class Direct:
         outs : sequence of ndarray of shape (n_sessions,)
             One contiguous array for each result; NaN where it has none yet.
         """
+        prepared = self.prepared(inputs, outs)
+        if prepared is not None:
+            self.call(*prepared)
+
+    def prepared(self, inputs: Sequence[Array], outs: Sequence[Array]) -> Call | None:
+        """Empty the warm-up in `outs` and return the call to be made; None where there is none."""
         n, first = len(inputs[0]), _first_known(inputs)
         starts = [min(first + back, n) for back in self.lookbacks]
         for out, start in zip(outs, starts, strict=True):
             out[:start] = np.nan
-        if min(starts) < n:
-            known = [x[first:] for x in inputs] if first else inputs
-            self.call(known, [out[s:] for out, s in zip(outs, starts, strict=True)])
+        if min(starts) == n:
+            return None
+        known = [x[first:] for x in inputs] if first else inputs
+        return known, [out[s:] for out, s in zip(outs, starts, strict=True)]
 
 
 def _first_known(inputs: Sequence[Array]) -> int:
@@ -88,7 +113,17 @@ def direct(function: str, params: Params, inputs: int) -> Direct | None:
         ctypes.c_double(x) if isinstance(default, float) else ctypes.c_int(int(x))
         for default, x in both
     ]
-    return Direct(function, (int(told.lookback),) * len(outputs), _caller(function, c, given))
+    native = _native(function, c, given, inputs + len(outputs))
+    backs = (int(told.lookback),) * len(outputs)
+    return Direct(function, backs, _caller(function, c, given), native)
+
+
+def _native(function: str, c: Any, params: list[Any], pointers: int) -> Native | None:
+    place = ctypes.cast(c, ctypes.c_void_p).value
+    whole = tuple(int(p.value) for p in params if isinstance(p, ctypes.c_int))
+    real = tuple(float(p.value) for p in params if isinstance(p, ctypes.c_double))
+    fits = len(whole) + pointers + _ALWAYS <= WHOLES and len(real) <= REALS
+    return Native(function, place, whole, real) if place and fits else None
 
 
 def _caller(
