@@ -29,9 +29,11 @@ def bellwether(home: Path, *arguments: str, **more: str) -> str:
     return done.stdout
 
 
-def trained(home: Path, **more: str) -> tuple[object, object]:
+def trained(home: Path, **more: str) -> tuple[object, bytes, object]:
+    """Return what was searched, the model and its record; a release's name holds its watermark."""
     told = json.loads(bellwether(home, *TRAIN, **more))["outcome"]
-    return told["search"], told["releases"]
+    release = home / "releases" / told["releases"]["panel"]
+    return told["search"], (release / "model.onnx").read_bytes(), told["table"]
 
 
 def test_a_killed_search_ends_the_same(tmp_path: Path) -> None:

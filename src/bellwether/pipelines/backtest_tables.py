@@ -21,6 +21,7 @@ from bellwether.evaluation.series import until_ruin
 from bellwether.evaluation.splits import Fold
 from bellwether.pipelines.trades import HELD
 
+FEWEST = 20  # sessions of a year below which a ratio of it says nothing
 BLOCK = 5
 REPS = 500
 HORIZONS = (1, 2, 5, 10, 21, 63)
@@ -61,7 +62,7 @@ def years(record: pl.DataFrame, traded: Mapping[str, Backtest], model: str) -> l
             {
                 "year": year,
                 "roi": {name: one[year].roi if year in one else None for name, one in told.items()},
-                "sharpe": mine and mine.sharpe,
+                "sharpe": mine.sharpe if mine and inside.sum() >= FEWEST else None,
                 "max_drawdown": mine and mine.max_drawdown,
                 "turnover": float(traded[model].turnover[inside].mean()),
                 "directional_accuracy": accuracy,
