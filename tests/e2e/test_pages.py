@@ -110,7 +110,7 @@ def test_the_manual_renders_and_its_forms_work(page: Page, address: str) -> None
     form.locator("button").click()
     form.locator("output pre").wait_for()
 
-    assert page.locator("section.operation.panel").count() == 11
+    assert page.locator("section.operation.panel").count() == 17
     assert '"direction": "up"' in form.locator("output").inner_text()
 
     record = page.locator("section.operation:has(h3 code:text-is('/backtest/{symbol}'))")

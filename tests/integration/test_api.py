@@ -643,6 +643,12 @@ def test_the_document_names_every_route_and_every_reference_resolves(client: htt
     assert {(m, p) for p, item in document["paths"].items() for m in item} == {
         ("post", "/predict"),
         ("get", "/backtest/{symbol}"),
+        ("post", "/backtest"),
+        ("get", "/backtest/jobs/{job_id}"),
+        ("delete", "/backtest/jobs/{job_id}"),
+        ("get", "/backtests"),
+        ("get", "/backtests/{backtest_id}"),
+        ("get", "/backtests/{backtest_id}/report"),
         ("get", "/predictions/{prediction_id}"),
         ("get", "/feature-store/stats"),
         ("get", "/feature-store/metadata/{symbol}"),
