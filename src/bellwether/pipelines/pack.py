@@ -110,8 +110,13 @@ def _described(
         "costs": {**asdict(Costs()), "switched_off": list(Costs().switched_off())},
         "question": {k: v for k, v in question.items() if k != "quality"},
         "quality": question.get("quality"),
-        "code": {"bellwether": __version__, **{p: version(p) for p in LIBRARIES}},
+        "code": {"bellwether": __version__, **{p: version(p) for p in _libraries(model)}},
     }
+
+
+def _libraries(model: str) -> tuple[str, ...]:
+    """Return what a release names versions of; PyTorch only where it fitted the model."""
+    return (*LIBRARIES, "torch") if model == "lstm" else LIBRARIES
 
 
 def arrays(content: Mapping[str, Any]) -> bytes:
