@@ -5,12 +5,15 @@ position in every name, decided by a signal that knows nothing; what they earn o
 exactly, so that a gate that passes one is wrong.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.signal import lfilter
+from scipy.special import ndtri
 
 from bellwether.evaluation.gate_earned import YEAR, Earned, annual, earned
+from bellwether.evaluation.gate_fairness import Said, Served
 from bellwether.evaluation.regimes import VOLATILITY, volatility_terciles
 from bellwether.evaluation.series import Floats
 
@@ -88,7 +91,7 @@ def strategies(world: World, returns: Floats, rng: np.random.Generator) -> Float
     return net
 
 
-def drawn(world: World, seed: int) -> Earned:
+def drawn(world: World, seed: Sequence[int]) -> Earned:
     """Draw a world and return what the gates would see of the strategy that is judged.
 
     The planted strategy if there is one, else the best by its own record among all tried.
@@ -104,15 +107,25 @@ def drawn(world: World, seed: int) -> Earned:
 
 
 def evidence_of(returns: Floats, net: Floats, chosen: int) -> Earned:
-    """Lay returns of a market and of the strategies in it out as the gates see them."""
-    held = returns.mean(axis=1)
-    known = np.cumsum(returns, axis=0)
+    """Lay returns of a market and of the strategies in it out as the gates see them.
+
+    Parameters
+    ----------
+    returns : array, shape (n_sessions, n_symbols)
+        NaN where a name does not trade; every session has one that does.
+    net : array, shape (n_sessions, n_strategies)
+        What each strategy earned.
+    chosen : int
+        The strategy that is judged; all count as tried.
+    """
+    held = np.nanmean(returns, axis=1)
+    known = np.cumsum(np.nan_to_num(returns), axis=0)
     call = np.vstack([np.zeros((1, returns.shape[1])), np.sign(known[:-1])])
     return earned(
         net=net[:, chosen],
         baselines={
             "always_up": held,
-            "historical_mean": (call * returns).mean(axis=1),
+            "historical_mean": np.nanmean(call * returns, axis=1),
             "last_value": np.zeros(len(held)),
         },
         trials=np.delete(net, chosen, axis=1),
@@ -121,6 +134,27 @@ def evidence_of(returns: Floats, net: Floats, chosen: int) -> Earned:
         regimes=volatility_terciles(held),
         regime_names=VOLATILITY,
     )
+
+
+def said_and_served(seed: Sequence[int], dates: int = 500, names: int = 30) -> tuple[Said, Served]:
+    """Draw forecasts whose chances are true, and calls that are right alike in every group.
+
+    Outcomes of a date share a factor (correlation 0.3 of their latent normals), so that rows are
+    anything but independent.
+    """
+    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
+    p = np.clip(0.52 + 0.03 * rng.standard_normal((dates, names)), 0.35, 0.65)
+    latent = np.sqrt(0.3) * rng.standard_normal((dates, 1))
+    latent = latent + np.sqrt(0.7) * rng.standard_normal((dates, names))
+    up = latent < ndtri(p)
+    call = rng.random((dates, names)) < 0.5  # noqa: PLR2004 - a coin
+    days = np.datetime64("2010-01-01") + np.arange(dates)
+    day = np.repeat(days, names)
+    sectors = np.tile(np.repeat(["energy", "finance", "technology"], names // 3), dates)
+    sizes = np.tile(np.tile(["small", "middle", "large"], names // 3), dates)
+    said = Said(day, up.ravel(), p.ravel())
+    hit = (up == call).ravel().astype(np.float64)
+    return said, Served(day, hit, {"sector": sectors, "size": sizes})
 
 
 def _heat(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
