@@ -96,6 +96,40 @@ def calibration(said: Said, policy: Policy) -> Verdict:
     )
 
 
+def calibration_of_bins(
+    said: ArrayLike, low: ArrayLike, high: ArrayLike, rows: ArrayLike, policy: Policy
+) -> Verdict:
+    """Ask the same of a table of bins, where rows are not kept.
+
+    The figure is the part of the calibration error that lies outside the bins' own date-clustered
+    95 % intervals, sum n_b max(0, low_b - said_b, said_b - high_b) / n.
+
+    Parameters
+    ----------
+    said, low, high, rows : array, shape (n_bins,)
+        Mean chance of each bin, interval of the realised share, and rows.
+    """
+    gate, most = "calibration", policy.honesty
+    p, lower, upper, n = (
+        finite(k, v) for k, v in (("said", said), ("low", low), ("high", high), ("rows", rows))
+    )
+    if n.sum() <= 0:
+        return Verdict(
+            gate, "not assessable", "No chance was said.", "It is assessable once one is."
+        )
+    outside = np.maximum(np.maximum(lower - p, p - upper), 0.0)
+    value = float((n * outside).sum() / n.sum())
+    passed = value <= most.ece
+    return Verdict(
+        gate,
+        "passed" if passed else "failed",
+        f"Chances lie {value:.4f} outside what came, beyond chance, over {n.size} bins.",
+        "" if passed else f"It passes at {most.ece:g}.",
+        value,
+        most.ece,
+    )
+
+
 def bias(served: Served, policy: Policy) -> Verdict:
     """Ask whether calls are as often right in every group of a family.
 

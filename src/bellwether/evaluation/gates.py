@@ -10,6 +10,7 @@ from bellwether.evaluation.gate_skill import skill_verdicts
 
 NO_RECORD = "There is no out-of-sample record to judge."
 WITH_RECORD = "It is assessable once a walk-forward was kept with it."
+FAIR = "It passes when it is traded at the next open and pays all costs."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +22,11 @@ class Evidence:
     conduct : tuple of Verdict
         Of audit, data, golden rows and budget, which are read and not computed.
     earned, record, said, served
-        What was earned, how it looks, what was said, and of whom; None without a record.
+        What was earned, how it looks, what was said, and of whom; None where it is not kept.
+    told : tuple of Verdict
+        Verdicts that stand for a gate whose evidence has another form.
+    unfair : str
+        Why what was earned says nothing of skill, such as costs that were switched off.
     """
 
     conduct: tuple[Verdict, ...]
@@ -29,6 +34,8 @@ class Evidence:
     record: Record | None
     said: Said | None
     served: Served | None
+    told: tuple[Verdict, ...] = ()
+    unfair: str = ""
 
 
 def judge(evidence: Evidence, policy: Policy) -> Decision:
@@ -39,12 +46,19 @@ def judge(evidence: Evidence, policy: Policy) -> Decision:
     InvalidRequest
         If the evidence holds NaN or infinity, or does not fit together.
     """
-    found = list(evidence.conduct)
+    found = [*evidence.conduct, *evidence.told]
+    there = {v.gate for v in found}
     record, said, served = evidence.record, evidence.said, evidence.served
-    found.append(_missing("too_good") if record is None else too_good(record, policy))
-    found.append(_missing("calibration") if said is None else calibration(said, policy))
-    found.append(_missing("bias") if served is None else bias(served, policy))
-    if evidence.earned is None:
+    for gate, verdict in (
+        ("too_good", None if record is None else too_good(record, policy)),
+        ("calibration", None if said is None else calibration(said, policy)),
+        ("bias", None if served is None else bias(served, policy)),
+    ):
+        if gate not in there:
+            found.append(verdict or _missing(gate))
+    if evidence.unfair:
+        found += [Verdict(g, "failed", evidence.unfair, FAIR) for g in SKILL]
+    elif evidence.earned is None:
         found += [_missing(g) for g in SKILL]
     else:
         found += skill_verdicts(evidence.earned, policy)
