@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.special import ndtri
 
@@ -16,6 +17,8 @@ from bellwether.evaluation.gate_earned import YEAR, Earned, annual, earned
 from bellwether.evaluation.gate_fairness import Said, Served
 from bellwether.evaluation.regimes import VOLATILITY, volatility_terciles
 from bellwether.evaluation.series import Floats
+
+Signals = NDArray[np.float32]
 
 TAIL = 4.0
 MEMORY, ROUGHNESS = 0.97, 0.18
@@ -84,10 +87,12 @@ def strategies(world: World, returns: Floats, rng: np.random.Generator) -> Float
     n, k = returns.shape
     common = _signal(rng, n, k)
     net = np.empty((n, world.strategies))
+    weights = (np.sqrt(world.alike), np.sqrt(1 - world.alike), world.long_bias)
+    shared, own, bias = (np.float32(w) for w in weights)
     for j in range(world.strategies):
         mine = _signal(rng, n, k)
-        told = np.sqrt(world.alike) * common + np.sqrt(1 - world.alike) * mine + world.long_bias
-        net[:, j] = (np.sign(told) * returns).mean(axis=1)
+        told = common * shared + mine * own + bias
+        net[:, j] = np.einsum("ts,ts->t", np.sign(told), returns) / k
     return net
 
 
@@ -168,9 +173,11 @@ def _fat(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     return np.asarray(rng.standard_t(TAIL, shape) / np.sqrt(TAIL / (TAIL - 2)), dtype=np.float64)
 
 
-def _signal(rng: np.random.Generator, n: int, k: int) -> Floats:
-    phi = rng.uniform(0.5, 0.98)
-    noise = rng.standard_normal((n, k), dtype=np.float32).astype(np.float64)
-    noise *= np.sqrt(1 - phi**2)
-    noise[0] /= np.sqrt(1 - phi**2)
-    return np.asarray(lfilter([1.0], [1.0, -phi], noise, axis=0), dtype=np.float64)
+def _signal(rng: np.random.Generator, n: int, k: int) -> Signals:
+    """Return signals of sd 1 in single precision: only their sign is traded."""
+    phi = np.float32(rng.uniform(0.5, 0.98))
+    noise = rng.standard_normal((n, k), dtype=np.float32)
+    noise[1:] *= np.sqrt(1 - phi**2)
+    ones = np.ones(1, dtype=np.float32)
+    found = lfilter(ones, np.array([1, -phi], dtype=np.float32), noise, axis=0)
+    return np.asarray(found, dtype=np.float32)
