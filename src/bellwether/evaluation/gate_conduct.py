@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bellwether.evaluation.gate_policy import Policy, Verdict
 from bellwether.evaluation.intervals import MeanInterval
 
-NOTHING = "It is assessable once there is one."
+NOTHING = "It is assessable for a release."
 
 
 @dataclass(frozen=True, slots=True)

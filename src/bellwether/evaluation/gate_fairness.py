@@ -39,14 +39,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Served:
-    """Right calls by row, and the groups that rows belong to; families that nobody knows are absent.
+    """Calls by row, and the groups that rows belong to; families that nobody knows are absent.
 
-    `hit` is 1 for a right call and 0 for a wrong one; `families` maps a name to the group of each
-    row, as known at its date, "" where unknown.
+    `call` and `came` are 1 for up and -1 for down; `families` maps a name to the group of each row,
+    as known at its date, "" where unknown.
     """
 
     dates: NDArray[np.datetime64]
-    hit: Floats
+    call: Floats
+    came: Floats
     families: Mapping[str, NDArray[np.str_]]
     horizon: int = 1
 
@@ -131,16 +132,25 @@ def calibration_of_bins(
 
 
 def bias(served: Served, policy: Policy) -> Verdict:
-    """Ask whether calls are as often right in every group of a family.
+    """Ask whether calls are as often right in every group of a family, beyond what shares give.
+
+    The figure is (c - c_g)(s - s_g) / 2 of each row, with call c, outcome s and their means in the
+    group: its mean is the share of right calls less what the shares of ups said and come would give
+    by chance (Pesaran and Timmermann's P - P*). A model that always says up serves everybody alike,
+    however often some rise.
 
     Wald tests on date means (`group_test`; for periods, which share no date, on the means of
     disjoint stretches), Holm over families. Fails where one is at or below the level and its gap
     is above what chance alone gives in 95 %.
     """
     gate, level = "bias", policy.fairness.level
-    hit = finite("hit", served.hit)
-    found = {name: _family(name, served, hit, policy) for name in served.families}
-    found["period"] = period_test(served.dates, hit, served.horizon, policy.fairness.min_dates)
+    call, came = finite("call", served.call), finite("came", served.came)
+    if call.shape != came.shape or call.shape != served.dates.shape:
+        raise InvalidRequest("came", f"has shape {came.shape}, call {call.shape}")
+    found = {name: _family(name, served, policy) for name in served.families}
+    years = served.dates.astype("datetime64[Y]").astype(int)
+    edge = edge_of(call, came, years)
+    found["period"] = period_test(served.dates, edge, served.horizon, policy.fairness.min_dates)
     tested = {k: v for k, v in found.items() if v is not None and v.p is not None}
     n_dates = int(np.unique(served.dates).size)
     unknown = [k for k in FAMILIES if k not in tested]
@@ -162,8 +172,8 @@ def bias(served: Served, policy: Policy) -> Verdict:
     return Verdict(
         gate,
         "failed" if bad else "passed",
-        f"Right calls differ most by {worst}: {min(test.means):.1%} in {low} against "
-        f"{max(test.means):.1%} at best (Holm p {adjusted[worst]:.3f}).{left}",
+        f"Right calls beyond chance differ most by {worst}: {min(test.means):+.1%} in {low} against "
+        f"{max(test.means):+.1%} at best (Holm p {adjusted[worst]:.3f}).{left}",
         f"It passes when the groups of {', '.join(bad)} differ by no more than chance."
         if bad
         else "",
@@ -174,12 +184,26 @@ def bias(served: Served, policy: Policy) -> Verdict:
     )
 
 
+def edge_of(call: Floats, came: Floats, group: NDArray[Any]) -> Floats:
+    """Return (c - c_g)(s - s_g) / 2 of each row, means over all rows of its group.
+
+    Examples
+    --------
+    >>> edge_of(np.ones(4), np.array([1.0, 1, -1, 1]), np.zeros(4)).tolist()
+    [0.0, 0.0, -0.0, 0.0]
+    """
+    _, at = np.unique(group, return_inverse=True)
+    n = np.bincount(at)
+    c, s = (v - (np.bincount(at, weights=v) / n)[at] for v in (call, came))
+    return np.asarray(c * s / 2, dtype=np.float64)
+
+
 def period_test(
     dates: NDArray[np.datetime64], hit: Floats, horizon: int, min_dates: int
 ) -> GroupTest | None:
     """Test whether calls are as often right in every calendar year with enough dates.
 
-    With m_g the mean over the dates of year g of the date's share of right calls and v_g its
+    With m_g the mean over the dates of year g of the date's mean of `hit` and v_g its
     long-run variance over its dates, W = sum (m_g - m)^2 / v_g, m weighted by 1 / v_g, is
     chi-square with G - 1 degrees. None for fewer than two years, or one that does not vary.
     """
@@ -221,14 +245,15 @@ def period_test(
     )
 
 
-def _family(name: str, served: Served, hit: Floats, policy: Policy) -> GroupTest | None:
+def _family(name: str, served: Served, policy: Policy) -> GroupTest | None:
     group = np.asarray(served.families[name])
-    if group.shape != hit.shape:
-        raise InvalidRequest(name, f"has shape {group.shape}, hit {hit.shape}")
+    if group.shape != served.call.shape:
+        raise InvalidRequest(name, f"has shape {group.shape}, call {served.call.shape}")
     known = group != ""
     if np.unique(group[known]).size < PERIODS:
         return None
-    dated = group_means(served.dates[known], group[known], hit[known])
+    edge = edge_of(served.call[known], served.came[known], group[known])
+    dated = group_means(served.dates[known], group[known], edge)
     if dated.means.shape[1] >= policy.fairness.min_dates:
         return None
     return group_test(

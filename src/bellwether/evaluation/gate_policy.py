@@ -102,7 +102,7 @@ class Policy:
     skill: Mode = "require"
     level: float = 0.05
     min_dates: int = 252
-    reps: int = 2000
+    reps: int = 1000
     seed: int = 0
     off: tuple[str, ...] = ()
     must_know: tuple[str, ...] = ("leak_audit", "data_quality", "golden_rows")

@@ -158,8 +158,8 @@ def said_and_served(seed: Sequence[int], dates: int = 500, names: int = 30) -> t
     sectors = np.tile(np.repeat(["energy", "finance", "technology"], names // 3), dates)
     sizes = np.tile(np.tile(["small", "middle", "large"], names // 3), dates)
     said = Said(day, up.ravel(), p.ravel())
-    hit = (up == call).ravel().astype(np.float64)
-    return said, Served(day, hit, {"sector": sectors, "size": sizes})
+    called, came = (np.where(v, 1.0, -1.0).ravel() for v in (call, up))
+    return said, Served(day, called, came, {"sector": sectors, "size": sizes})
 
 
 def _heat(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:

@@ -1,7 +1,7 @@
 """Measure how often the gates are wrong: false passes, false refusals, and power."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from bellwether.features.history import feature_frame
 from bellwether.features.labels import open_to_open
 from bellwether.pipelines.gates_cases import CALIBRATED, CASES, SHUFFLED, UNBIASED, Case
 
-REPS = 500
 SKILL = 3
 BATCH = 25
 LEAST_SHIFT = 30
@@ -30,7 +29,7 @@ LEAST_SHIFT = 30
 
 @dataclass(frozen=True, slots=True)
 class CalibrateConfig:
-    """How the gates are measured: the policy's level and thresholds, `reps` bootstrap samples each.
+    """How the gates are measured: under this policy, exactly as `gates check` asks them.
 
     `quick` looks far less often, at the main cases only.
     """
@@ -130,7 +129,7 @@ def run(config: CalibrateConfig, ports: Ports, progress: Progress = quiet) -> Ca
         rows.append(_measured(case, _counted(at, case, n, real, config)))
     progress("Measuring the gates", len(cases), len(cases))
     seconds = (ports.wall.now() - started).total_seconds()
-    level, reps = config.policy.level, REPS
+    level, reps = config.policy.level, config.policy.reps
     return CalibrateReport(
         tuple(rows), seconds, config.workers, config.seed, level, reps, config.quick
     )
@@ -184,14 +183,17 @@ def _asked(
 ) -> Iterator[tuple[bool, ...]]:
     for i in numbers:
         seed = (config.seed, at, i)
-        policy = replace(config.policy, reps=REPS, seed=i)
         if case.what in (CALIBRATED, UNBIASED):
             said, served = said_and_served(seed)
-            asked = calibration(said, policy) if case.what == CALIBRATED else bias(served, policy)
+            asked = (
+                calibration(said, config.policy)
+                if case.what == CALIBRATED
+                else bias(served, config.policy)
+            )
             yield (asked.state == "failed",)
             continue
         evidence = _evidence(case, seed, real)
-        yield tuple(v.state == "passed" for v in skill_verdicts(evidence, policy))
+        yield tuple(v.state == "passed" for v in skill_verdicts(evidence, config.policy))
 
 
 def _evidence(case: Case, seed: tuple[int, int, int], real: Real | None) -> Earned:

@@ -52,7 +52,13 @@ def evidence(files: ReleaseFiles, run_id: str | None, policy: Policy, ports: Por
         _earned(record, model, horizon, run_id, ports),
         _at_sight(record, model, horizon, hit, _dates(judged)),
         _said(record, model, horizon, dates),
-        Served(_dates(judged), hit, families(judged, ports), horizon),
+        Served(
+            _dates(judged),
+            judged[f"direction_{model}"].cast(pl.Float64).to_numpy(),
+            judged["log_return"].sign().to_numpy(),
+            families(judged, ports),
+            horizon,
+        ),
     )
 
 
