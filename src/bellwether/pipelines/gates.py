@@ -1,0 +1,93 @@
+"""Ask the gates about a release or a backtest: collect the evidence, judge it, say why."""
+
+import tomllib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bellwether.core.errors import MissingRecord, UnknownName, UnreadableFile
+from bellwether.core.ports import BacktestRow, Ports, ReleaseRow
+from bellwether.evaluation.gate_policy import Decision, Mode, Policy, policy_of
+from bellwether.evaluation.gates import judge, lines
+from bellwether.pipelines import backtest, gates_backtest, gates_release
+
+SHORTEST = 6
+MOST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GatesReport:
+    """What the gates decided of one release or backtest."""
+
+    subject: str
+    kind: str
+    decision: Decision
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        return [f"{self.kind} {self.subject}", *lines(self.decision)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON can hold it."""
+        told = asdict(self.decision) | {"allowed": self.decision.allowed}
+        return {"subject": self.subject, "kind": self.kind, **told}
+
+
+def check(subject: str, policy: Policy, ports: Ports) -> GatesReport:
+    """Judge a release or a backtest, named by its id or the beginning of it.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such release or backtest, or several begin like that.
+    MissingRecord
+        If the report of the backtest is not kept any more.
+    TamperedArtifact
+        If a file of the release is not what was saved.
+    """
+    found = _named(subject, ports)
+    if isinstance(found, BacktestRow):
+        report = backtest.read(found.backtest_id, ports)
+        if report is None:
+            raise MissingRecord(
+                "report", f"the backtest {found.backtest_id}", "bellwether backtest"
+            )
+        told = gates_backtest.evidence(found, report, policy, ports)
+        return GatesReport(found.backtest_id, "backtest", judge(told, policy))
+    files = ports.releases.load(found.release_id)
+    told = gates_release.evidence(files, found.run_id, policy, ports)
+    return GatesReport(found.release_id, "release", judge(told, policy))
+
+
+def read_policy(path: Path | None, skill: Mode | None = None) -> Policy:
+    """Return the policy of a TOML file, or the default; `skill` says the mode over it.
+
+    Raises
+    ------
+    UnreadableFile
+        If there is no such file or it is no TOML.
+    InvalidRequest, UnknownName
+        If a setting is unknown or out of range.
+    """
+    told: dict[str, Any] = {}
+    if path is not None:
+        try:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UnreadableFile(str(path), str(error)) from error
+    policy = policy_of(told)
+    return policy if skill is None else replace(policy, skill=skill)
+
+
+def _named(subject: str, ports: Ports) -> ReleaseRow | BacktestRow:
+    releases = {r.release_id: r for r in ports.ledger.releases()}
+    tests = {b.backtest_id: b for b in ports.ledger.backtests(limit=MOST)}
+    known: dict[str, ReleaseRow | BacktestRow] = {**releases, **tests}
+    if subject in known:
+        return known[subject]
+    like = [name for name in known if len(subject) >= SHORTEST and name.startswith(subject)]
+    if len(like) == 1:
+        return known[like[0]]
+    if like:
+        raise UnknownName("release or backtest", subject, like, "Several begin like that.")
+    raise UnknownName("release or backtest", subject, list(known), "Train or backtest makes one.")
