@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,13 +80,7 @@ def earned(  # noqa: PLR0913 - one argument a column of the evidence, all named
         raise InvalidRequest(
             "n_trials", f"is {n_trials}, but {1 + others.shape[1]} trials have returns"
         )
-    fold = np.asarray(folds)
-    regime = np.full(mine.size, -1) if regimes is None else np.asarray(regimes)
-    for name, column in (("folds", fold), ("regimes", regime)):
-        if column.shape != mine.shape:
-            raise InvalidRequest(name, f"has shape {column.shape}, net {mine.shape}")
-    if not np.isin(regime, np.arange(-1, len(regime_names))).all():
-        raise InvalidRequest("regimes", f"must be from -1 to {len(regime_names) - 1}")
+    fold, regime = _parts(mine, folds, regimes, regime_names)
     if horizon < 1:
         raise InvalidRequest("horizon", f"is {horizon}, at least 1 needed")
     told = {name: beside(name, column, mine) for name, column in baselines.items()}
@@ -99,6 +94,20 @@ def earned(  # noqa: PLR0913 - one argument a column of the evidence, all named
         regime_names,
         horizon,
     )
+
+
+def _parts(
+    mine: Floats, folds: ArrayLike, regimes: ArrayLike | None, names: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the fold and the regime of each date; -1 where it is in none."""
+    fold = np.asarray(folds)
+    regime = np.full(mine.size, -1) if regimes is None else np.asarray(regimes)
+    for name, column in (("folds", fold), ("regimes", regime)):
+        if column.shape != mine.shape:
+            raise InvalidRequest(name, f"has shape {column.shape}, net {mine.shape}")
+    if not np.isin(regime, np.arange(-1, len(names))).all():
+        raise InvalidRequest("regimes", f"must be from -1 to {len(names) - 1}")
+    return fold, regime
 
 
 def block_of(n: int, horizon: int) -> int:

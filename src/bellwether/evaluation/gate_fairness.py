@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.adjusted import adjusted_p
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.gate_policy import Policy, Verdict
-from bellwether.evaluation.groups import MIN_NAMES, GroupTest, group_means, group_test, holm
+from bellwether.evaluation.groups import MIN_NAMES, GroupTest, group_means, group_test
 from bellwether.evaluation.intervals import MeanInterval, clustered_mean
 from bellwether.evaluation.series import Floats, finite, long_run
 
@@ -164,7 +165,7 @@ def bias(served: Served, policy: Policy) -> Verdict:
             n_dates=n_dates,
         )
     ps = {k: v.p for k, v in tested.items() if v.p is not None}
-    adjusted = dict(zip(ps, holm(ps), strict=True))
+    adjusted = dict(zip(ps, adjusted_p(list(ps.values()), "holm").tolist(), strict=True))
     bad = [k for k, p in adjusted.items() if p <= level and _beyond_chance(tested[k])]
     worst = min(adjusted, key=lambda k: adjusted[k])
     test = tested[worst]

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from bellwether.evaluation.adjusted import adjusted_p
 from bellwether.evaluation.gate_earned import (
     YEAR,
     Earned,
@@ -17,7 +18,6 @@ from bellwether.evaluation.gate_earned import (
     hardest,
 )
 from bellwether.evaluation.gate_policy import Policy, Verdict
-from bellwether.evaluation.groups import holm
 from bellwether.evaluation.overfitting import deflated_p, effective_trials, expected_maximum
 from bellwether.evaluation.resampling import positions
 from bellwether.evaluation.series import Floats, shape_of, spread
@@ -266,7 +266,9 @@ def _losing(left: Floats, evidence: Earned, policy: Policy) -> list[str]:
         ps.append(0.5 * math.erfc(-z / math.sqrt(2)))
     if not ps:
         return []
-    return [name for name, p in zip(names, holm(ps), strict=True) if p <= policy.level]
+    return [
+        name for name, p in zip(names, adjusted_p(ps, "holm"), strict=True) if p <= policy.level
+    ]
 
 
 def _too_little(gate: str, evidence: Earned, policy: Policy) -> Verdict | None:
