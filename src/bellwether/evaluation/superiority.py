@@ -209,7 +209,7 @@ def stepwise_p(means: Floats, drawn: Floats, n: int) -> Floats:
     order = np.argsort(-means, kind="stable")
     # maxima over the models that come at or after each in the order
     rest = np.maximum.accumulate(away[:, order[::-1]], axis=1)[:, ::-1]
-    shares = (1 + (rest >= means[order]).sum(axis=0)) / (1 + len(drawn))
+    shares = (1 + (rest >= means[order] - _tie(rest)).sum(axis=0)) / (1 + len(drawn))
     found = np.empty(means.size)
     found[order] = np.maximum.accumulate(shares)
     return found
@@ -221,7 +221,12 @@ def _centre(means: Floats, n: int) -> Floats:
 
 
 def _share(drawn: Floats, real: float) -> float:
-    return float((1 + (drawn >= real).sum()) / (1 + drawn.size))
+    return float((1 + (drawn >= real - _tie(drawn)).sum()) / (1 + drawn.size))
+
+
+def _tie(drawn: Floats) -> float:
+    # a sample that is the whole circle has the mean of the dates, but for the last digits
+    return RELATIVE_ZERO * float(np.abs(drawn).max(initial=0.0))
 
 
 def _checked(name: str, values: ArrayLike) -> Floats:
