@@ -859,3 +859,18 @@ def test_quantiles_rise_and_cover_where_a_model_tells_them(name: str) -> None:
     alone = packed.predict(data.X[17:18])
     assert alone.quantiles is not None
     assert alone.quantiles.tobytes() == said.quantiles[17:18].tobytes()
+
+
+def test_quantiles_are_the_librarys_own_put_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bellwether.models import lgbm
+
+    grown: list[Any] = []
+    real = lgbm.neutral
+    monkeypatch.setattr(lgbm, "neutral", lambda booster: grown.append(booster) or real(booster))
+    data = rows()
+    said = told("lightgbm_quantile", data, rounds=60).predict(data.X).quantiles
+
+    theirs = np.column_stack([booster.predict(data.X) for booster in grown[2:]])
+    assert [booster.params["alpha"] for booster in grown[2:]] == [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert said is not None
+    assert np.allclose(said, np.sort(theirs, axis=1), rtol=1e-6, atol=2e-8)

@@ -36,6 +36,7 @@ class Given(TreeModel):
     """A model of forests that were grown elsewhere."""
 
     name = "given"
+    card = lgbm.LightGBM.card
 
     def __init__(self, grown: Grown) -> None:
         self.logistic = grown.logistic
