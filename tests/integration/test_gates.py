@@ -164,7 +164,7 @@ def test_trials_are_counted_whatever_they_left(wired: Wired) -> None:
         return trial(study, name, "panel", {}, told, state=state)
 
     rows = [row("itself", net, days), row("other", -net, days), row("failed", None, None, "failed")]
-    rows += [row("short", net[:5], days[:5]), row("holed", net[:19], days[:19])]
+    rows += [row("short", net[:5], days[:5]), row("holed", net[:19] / 2, days[:19])]
     wired.ports.ledger.record_trials(rows)
     found = beside(label, "itself", days, net, wired.ports)
     assert found.counted == 5
@@ -191,6 +191,14 @@ def test_a_level_that_is_exceeded_is_told(asked: Any, monkeypatch: pytest.Monkey
     assert json.loads(one.stdout)["rows"] == told["rows"]
     assert result.exit_code == (0 if told["rows"][0]["rate"] == 0 else 1)
     assert told["holds"] is (told["rows"][0]["rate"] == 0)
+
+
+def test_the_page_tells_every_case_and_none_that_is_exceeded() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gates.md").read_text()
+    for case in CASES:
+        (line,) = [row for row in page.splitlines() if row.startswith(f"| {case.name} |")]
+        assert case.stated is None or line.endswith("| holds |")
+        assert f"| {case.n:,} |" in line
 
 
 @pytest.mark.slow

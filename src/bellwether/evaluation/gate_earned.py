@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,42 +71,29 @@ def earned(  # noqa: PLR0913 - one argument a column of the evidence, all named
     """
     mine = finite("net", net)
     others = np.empty((mine.size, 0)) if trials is None else np.asarray(trials, dtype=np.float64)
+    fold = np.asarray(folds)
+    regime = np.full(mine.size, -1) if regimes is None else np.asarray(regimes)
+    _check_trials(others, mine, n_trials)
+    for name, column in (("folds", fold), ("regimes", regime)):
+        if column.shape != mine.shape:
+            raise InvalidRequest(name, f"has shape {column.shape}, net {mine.shape}")
+    if not np.isin(regime, np.arange(-1, len(regime_names))).all():
+        raise InvalidRequest("regimes", f"must be from -1 to {len(regime_names) - 1}")
+    if horizon < 1:
+        raise InvalidRequest("horizon", f"is {horizon}, at least 1 needed")
+    told = {name: beside(name, column, mine) for name, column in baselines.items()}
+    numbers, marks = fold.astype(np.int64), regime.astype(np.int8)
+    return Earned(mine, told, others, n_trials, numbers, marks, regime_names, horizon)
+
+
+def _check_trials(others: Floats, mine: Floats, n_trials: int | None) -> None:
     if others.ndim != 2 or len(others) != mine.size:  # noqa: PLR2004 - dates and trials
         raise InvalidRequest("trials", f"has shape {others.shape}, net {mine.shape}")
     if not np.isfinite(others).all():
         raise InvalidRequest("trials", "holds NaN or infinity; align trials on common dates")
-    if n_trials is not None and n_trials < 1 + others.shape[1]:
-        raise InvalidRequest(
-            "n_trials", f"is {n_trials}, but {1 + others.shape[1]} trials have returns"
-        )
-    fold, regime = _parts(mine, folds, regimes, regime_names)
-    if horizon < 1:
-        raise InvalidRequest("horizon", f"is {horizon}, at least 1 needed")
-    told = {name: beside(name, column, mine) for name, column in baselines.items()}
-    return Earned(
-        mine,
-        told,
-        others,
-        n_trials,
-        fold.astype(np.int64),
-        regime.astype(np.int8),
-        regime_names,
-        horizon,
-    )
-
-
-def _parts(
-    mine: Floats, folds: ArrayLike, regimes: ArrayLike | None, names: Sequence[str]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the fold and the regime of each date; -1 where it is in none."""
-    fold = np.asarray(folds)
-    regime = np.full(mine.size, -1) if regimes is None else np.asarray(regimes)
-    for name, column in (("folds", fold), ("regimes", regime)):
-        if column.shape != mine.shape:
-            raise InvalidRequest(name, f"has shape {column.shape}, net {mine.shape}")
-    if not np.isin(regime, np.arange(-1, len(names))).all():
-        raise InvalidRequest("regimes", f"must be from -1 to {len(names) - 1}")
-    return fold, regime
+    k = 1 + others.shape[1]
+    if n_trials is not None and n_trials < k:
+        raise InvalidRequest("n_trials", f"is {n_trials}, but {k} trials have returns")
 
 
 def block_of(n: int, horizon: int) -> int:
