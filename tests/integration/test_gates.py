@@ -164,7 +164,7 @@ def test_trials_are_counted_whatever_they_left(wired: Wired) -> None:
         return trial(study, name, "panel", {}, told, state=state)
 
     rows = [row("itself", net, days), row("other", -net, days), row("failed", None, None, "failed")]
-    rows += [row("short", net[:5], days[:5]), row("holed", net[:19], days[:19])]
+    rows += [row("short", net[:5], days[:5]), row("holed", net[:19] / 2, days[:19])]
     wired.ports.ledger.record_trials(rows)
     found = beside(label, "itself", days, net, wired.ports)
     assert found.counted == 5

@@ -34,7 +34,8 @@ def world(seed: int, more: float = 0.0, scale: float = 1.0, n_trials: int = 4) -
 def test_earning_more_each_day_never_harms(seed: int, more: float) -> None:
     before, after = world(seed), world(seed, more)
     one, two = beats_baselines(before, POLICY), beats_baselines(after, POLICY)
-    assert (two.p or 0) <= (one.p or 0) + 1e-12
+    if (one.p or 0) < 0.5:  # beyond it Hansen's centring leaves out who could not have been best
+        assert (two.p or 0) <= (one.p or 0) + 1e-12
     assert (one.state, two.state) != ("passed", "failed")
     one, two = deflated_gate(before, POLICY), deflated_gate(after, POLICY)
     assert (two.value or 0) >= (one.value or 0) - 1e-9
