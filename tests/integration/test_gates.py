@@ -193,6 +193,14 @@ def test_a_level_that_is_exceeded_is_told(asked: Any, monkeypatch: pytest.Monkey
     assert told["holds"] is (told["rows"][0]["rate"] == 0)
 
 
+def test_the_page_tells_every_case_and_none_that_is_exceeded() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gates.md").read_text()
+    for case in CASES:
+        (line,) = [row for row in page.splitlines() if row.startswith(f"| {case.name} |")]
+        assert case.stated is None or line.endswith("| holds |")
+        assert f"| {case.n:,} |" in line
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_stated_levels_hold(wired: Wired) -> None:

@@ -194,7 +194,7 @@ def _variance_of_luck(others: Floats, every: Floats) -> float:
     """Return V, the variance of ratios across trials, of those that are not judged.
 
     Counted in, skill would raise the luck it is held against: one true ratio of 1.0 among ten
-    trials over 20 years would be found in 60 % of cases instead of 90 %. It is at least what ratios
+    trials over 20 years would be found in 60 % of cases instead of 83 %. It is at least what ratios
     without skill have, (1 - mean correlation) / (n - 1): others that are copies vary too little.
     """
     n, k = every.shape

@@ -1,5 +1,6 @@
 """Measure how often the gates are wrong: false passes, false refusals, and power."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -68,10 +69,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class CalibrateReport:
-    """What was measured, how long it took, and on how many processes."""
+    """What was measured, how long it took, and on how many processes.
+
+    `cpu_seconds` is the processors' time for the draws, all processes together: what `seconds` would
+    be on one processor with nothing else to do.
+    """
 
     rows: tuple[Measured, ...]
     seconds: float
+    cpu_seconds: float
     workers: int
     seed: int
     level: float
@@ -100,7 +106,8 @@ class CalibrateReport:
         told.append("")
         told.append(
             f"Level {self.level:g}, seed {self.seed}, {self.reps} bootstrap samples a decision, "
-            f"{self.seconds:.0f} s on {self.workers} process{'es' * (self.workers != 1)}."
+            f"{self.seconds:.0f} s on {self.workers} process{'es' * (self.workers != 1)}, "
+            f"{self.cpu_seconds:.0f} s of processor time."
         )
         return told
 
@@ -123,15 +130,17 @@ def run(config: CalibrateConfig, ports: Ports, progress: Progress = quiet) -> Ca
     cases = [(i, c, c.quick if config.quick else c.n) for i, c in enumerate(CASES)]
     cases = [told for told in cases if told[2] > 0]
     real = sample(ports)
-    rows = []
+    rows, spent = [], 0.0
     for done, (at, case, n) in enumerate(cases):
         progress("Measuring the gates", done, len(cases))
-        rows.append(_measured(case, _counted(at, case, n, real, config)))
+        told, took = _counted(at, case, n, real, config)
+        rows.append(_measured(case, told))
+        spent += took
     progress("Measuring the gates", len(cases), len(cases))
     seconds = (ports.wall.now() - started).total_seconds()
     level, reps = config.policy.level, config.policy.reps
     return CalibrateReport(
-        tuple(rows), seconds, config.workers, config.seed, level, reps, config.quick
+        tuple(rows), seconds, spent, config.workers, config.seed, level, reps, config.quick
     )
 
 
@@ -157,7 +166,7 @@ def sample(ports: Ports) -> Real:
 
 def _counted(
     at: int, case: Case, n: int, real: Real, config: CalibrateConfig
-) -> list[tuple[bool, ...]]:
+) -> tuple[list[tuple[bool, ...]], float]:
     from joblib import Parallel, delayed
 
     seeds = np.arange(n)
@@ -165,17 +174,19 @@ def _counted(
     parts = [seeds[i : i + BATCH].tolist() for i in range(0, n, BATCH)]
     jobs = (delayed(_looked)(at, case, part, given, config) for part in parts)
     found = Parallel(n_jobs=config.workers)(jobs)
-    return [told for part in found for told in part]
+    return [told for part, _ in found for told in part], sum(took for _, took in found)
 
 
 def _looked(
     at: int, case: Case, numbers: Sequence[int], real: Real | None, config: CalibrateConfig
-) -> list[tuple[bool, ...]]:
-    """Ask the gates about some draws of a case; what each of them said."""
+) -> tuple[list[tuple[bool, ...]], float]:
+    """Ask the gates about some draws of a case; what each of them said, and the time it took."""
     from threadpoolctl import threadpool_limits
 
+    begun = time.process_time()
     with threadpool_limits(1):
-        return list(_asked(at, case, numbers, real, config))
+        told = list(_asked(at, case, numbers, real, config))
+    return told, time.process_time() - begun
 
 
 def _asked(
