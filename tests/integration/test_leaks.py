@@ -441,13 +441,13 @@ PANELS = (
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", PANELS)
 def test_no_alarm_on_real_bars(name: str, wired: Ports, shared_data: Path) -> None:
     path = shared_data / f"{name}.parquet"
-    for seed in (1, 2, 3):
-        config = use.AuditConfig(path=path, seed=seed, limits=Limits(150.0))
-        for report in use.run_all(config, wired):
-            assert report.green, report.lines()
+    config = use.AuditConfig(path=path, seed=1, limits=Limits(90.0))
+    for report in use.run_all(config, wired):
+        assert report.green, report.lines()
     for file in ("view_polars.py", "view_pandas.py"):
         config = use.AuditConfig(EXAMPLES / file, path=path, limits=Limits(60.0, 600.0))
         report = use.run(config, wired)
