@@ -15,6 +15,7 @@ from bellwether.core.ports import (
     Ports,
     ReleaseStore,
     RequestQueue,
+    SentimentScorer,
 )
 from bellwether.database.engine import connect
 from bellwether.database.ledger import SqlLedger
@@ -29,6 +30,7 @@ from bellwether.registry.folder import FolderReleases
 from bellwether.registry.mlflow_mirror import MlflowMirror
 from bellwether.registry.objects import ObjectReleases
 from bellwether.registry.work import ObjectWorkFiles
+from bellwether.sentiment.lazy import LazyScorer
 from bellwether.sentiment.lexicon import LexiconScorer
 from bellwether.settings import Settings
 from bellwether.sources.corporate_actions import ActionsSource
@@ -90,9 +92,33 @@ def bootstrap(settings: Settings) -> Wired:
         log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),
         jobs=(jobs := DbosJobs(settings.jobs, SystemClock())),
-        sentiment=LexiconScorer(),
+        sentiment=scorer(settings),
     )
     return Wired(ports, (jobs.close, ports.log.close, ports.online.close, engine.dispose))
+
+
+def scorer(settings: Settings) -> SentimentScorer:
+    """Build what scores headlines; a model or a list of the user is read when it is first asked."""
+    lexicon = LexiconScorer()
+    instead = lexicon if settings.sentiment_fallback == "lexicon" else None
+    if settings.sentiment == "finbert":
+        return LazyScorer(lambda: exported(settings.sentiment_folder, settings.workers), instead)
+    if settings.sentiment_words:
+        return LazyScorer(lambda: _words(Path(settings.sentiment_words)), instead)
+    return lexicon
+
+
+def exported(folder: Path, threads: int) -> SentimentScorer:
+    """Load the text model in a folder; `threads` is how many texts are run at a time."""
+    from bellwether.sentiment.finbert import FinbertScorer
+
+    return FinbertScorer(folder, threads)
+
+
+def _words(path: Path) -> SentimentScorer:
+    from bellwether.sentiment.wordlist import WordListScorer, read_words
+
+    return WordListScorer(read_words(path))
 
 
 def _releases(settings: Settings) -> ReleaseStore:

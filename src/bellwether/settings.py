@@ -1,6 +1,7 @@
 """Settings: flags, then the environment (BELLWETHER_*), then bellwether.toml, then defaults."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from bellwether.core.errors import ConfigError
 
 PREFIX = "BELLWETHER_"
 FILE = "bellwether.toml"
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 SECRETS = frozenset({"database_url", "redis_url", "s3_access_key", "s3_secret_key"})
 
 
@@ -95,6 +97,15 @@ class Settings(BaseModel):
     """Times a step of a job is tried before its run fails."""
     job_backoff_s: float = Field(5.0, ge=0, le=3600)
     """Seconds before the second try; each further wait is twice as long."""
+    sentiment: Literal["lexicon", "finbert"] = "lexicon"
+    """What scores headlines: words that are counted, or a model in a folder (docs/sentiment.md)."""
+    sentiment_model: str = ""
+    """Folder of that model, or the name under which `sentiment export` kept it in `home`."""
+    sentiment_words: str = ""
+    """CSV of words (Word, Positive, Negative) that `lexicon` counts; empty means its own."""
+    sentiment_fallback: Literal["none", "lexicon"] = "none"
+    """Who scores while that model or CSV cannot be loaded: nobody, or the lexicon's own words;
+    either way the answer says so."""
     refresh_s: float = Field(5.0, gt=0)
     """Seconds between looks for new releases and features while serving."""
     log_format: Literal["console", "json"] = "console"
@@ -143,6 +154,11 @@ class Settings(BaseModel):
     def work(self) -> str:
         """Place of what long work leaves."""
         return self.work_url or str((self.home / "work").resolve())
+
+    @property
+    def sentiment_folder(self) -> Path:
+        """Folder of the model that scores headlines, whether it is there or not."""
+        return model_folder(self.home, self.sentiment_model)
 
     @property
     def storage_options(self) -> dict[str, str]:
@@ -197,7 +213,16 @@ def load(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, st
         key = str(first["loc"][0])
         raise ConfigError(key, f"{first['msg']} (from the {origin.get(key, 'file')})") from error
     _refuse_open_door(settings)
+    if settings.sentiment == "finbert" and not settings.sentiment_model:
+        raise ConfigError("sentiment_model", "sentiment=finbert needs a folder, or a name")
     return settings, origin
+
+
+def model_folder(home: Path, model: str) -> Path:
+    """Return `model` where it is a path, or the folder below `home` that a hub's name stands for."""
+    if Path(model).is_dir() or not _HUB_NAME.fullmatch(model):
+        return Path(model)
+    return home / "sentiment" / model.replace("/", "--")
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:

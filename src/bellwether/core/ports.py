@@ -31,6 +31,7 @@ from bellwether.core.types import (
     ReleaseFiles,
     Remark,
     StoredPrediction,
+    Tone,
 )
 
 Progress = Callable[[str, int, int], None]
@@ -813,9 +814,37 @@ class Tracker(Protocol):
 
 
 class SentimentScorer(Protocol):
-    """Scores short financial texts."""
+    """Scores short financial texts; a text scores the same bits in whatever company.
 
-    method: str
+    What cannot be loaded says so by a BellwetherError from `method`, `ping` and every score.
+    """
+
+    @property
+    def method(self) -> str:
+        """Name what scores, with the hash of its files where it has any."""
+        ...
+
+    @property
+    def instant(self) -> bool:
+        """Say whether a score takes microseconds and no file is read."""
+        ...
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Return the reasons that an answer with a score from here has to carry."""
+        ...
+
+    def ping(self) -> None:
+        """Load what it needs, if that was not done."""
+        ...
+
+    def tones(self, texts: Sequence[str]) -> list[Tone]:
+        """Return what each text sounds like."""
+        ...
+
+    def score_each(self, texts: Sequence[str]) -> list[float]:
+        """Return the score of each text, in [-1, 1]."""
+        ...
 
     def score(self, texts: Sequence[str]) -> float | None:
         """Return the mean score in [-1, 1]; None for no texts."""

@@ -188,6 +188,21 @@ class Sentiment:
 
 
 @dataclass(frozen=True, slots=True)
+class Tone:
+    """What one text sounds like: a score in [-1, 1] and a label (positive, negative, neutral).
+
+    Of a model, the three probabilities, which add up to one, and the score is positive - negative;
+    None of what counts words.
+    """
+
+    score: float
+    label: str
+    positive: float | None = None
+    negative: float | None = None
+    neutral: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionRequest:
     """A question for one symbol, already checked at the door."""
 

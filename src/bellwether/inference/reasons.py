@@ -12,6 +12,7 @@ KINDS = (
     "history_too_short",
     "no_interval",
     "quality_gate_ignored",
+    *("sentiment_away", "sentiment_by_lexicon"),
     REFUSED,
     LEVEL,
     OUTSIDE,
