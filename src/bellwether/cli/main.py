@@ -24,6 +24,7 @@ from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.gates import gates
 from bellwether.cli.live import live
+from bellwether.cli.sentiment import sentiment
 from bellwether.cli.trials import trials
 from bellwether.cli.universe import universe
 
@@ -44,6 +45,7 @@ app.add_typer(features, name="features", help="List, describe and build features
 app.add_typer(live, name="live", help="Bars as they happen, through Redis streams.")
 app.add_typer(evaluate, name="evaluate", help="Judge forecasts and rules of your own.")
 app.add_typer(gates, name="gates", help="May it be used, and how often the gates err.")
+app.add_typer(sentiment, name="sentiment", help="How headlines sound, and how often that is right.")
 app.add_typer(trials, name="trials", help="Every fit that was scored.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")

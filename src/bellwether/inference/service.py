@@ -221,7 +221,7 @@ class PredictionService:
     def _adjusted(self, vector: FeatureVector, reads: Reads) -> tuple[str, ...]:
         return adjusted(vector, reads.view, self.catalogue.adjusted.get(vector.symbol))
 
-    def _prediction(  # noqa: PLR0913 - all that an answer is made of
+    def _prediction(
         self,
         request: PredictionRequest,
         served: Served,
