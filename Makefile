@@ -51,6 +51,7 @@ docs: .venv/.dev ## run the examples in docs and docstrings
 lock: $(UV) ## resolve afresh and export the hashed locks
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build -o requirements/core.txt
+	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build --extra finbert -o requirements/finbert.txt
 	@$(UV) export --quiet --no-header --no-emit-project --group build --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group servers -o requirements/servers.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group mlflow-server -o requirements/mlflow.txt

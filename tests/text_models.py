@@ -64,7 +64,8 @@ def graph(seed: int = 0, inputs: Sequence[str] = ("input_ids", "attention_mask")
 
 def tokenizer() -> Any:
     """Return a WordPiece tokenizer over the vocabulary, as BERT has it."""
-    found = Tokenizer(models.WordPiece(VOCABULARY, unk_token="[UNK]", max_input_chars_per_word=100))
+    pieces = models.WordPiece(VOCABULARY, unk_token="[UNK]", max_input_chars_per_word=100)  # noqa: S106
+    found = Tokenizer(pieces)
     found.normalizer = normalizers.BertNormalizer(lowercase=True)
     found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     marks = [(mark, VOCABULARY[mark]) for mark in ("[CLS]", "[SEP]")]

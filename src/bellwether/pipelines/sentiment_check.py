@@ -1,5 +1,6 @@
 """Hold a scorer against sentences that people labelled."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ LABELS = ("positive", "negative", "neutral")
 
 @dataclass(frozen=True, slots=True)
 class CheckConfig:
-    """The file, and its columns of sentences and labels (positive, negative, neutral)."""
+    """The file, and its columns of sentences and labels.
+
+    A label is positive, negative or neutral, or a number whose sign says which.
+    """
 
     frame: Path
     sentence: str = "sentence"
@@ -111,7 +115,8 @@ def run(config: CheckConfig, scorer: SentimentScorer) -> CheckReport:
     UnknownName
         If a column is not there.
     InvalidRequest
-        If a sentence is missing, or a label is none of the three; names the row.
+        If a sentence is missing, or a label is neither one of the three nor a finite number;
+        names the row.
     """
     frame = read_frame(config.frame)
     for name in (config.sentence, config.label):
@@ -136,12 +141,25 @@ def _sentences(column: pl.Series) -> list[str]:
 
 
 def _labels(column: pl.Series) -> Sequence[str]:
-    told = [str(value).strip().lower() for value in column.to_list()]
-    for row, label in enumerate(told, start=1):
+    found = []
+    for row, value in enumerate(column.to_list(), start=1):
+        label = _label(value)
         if label not in LABELS:
             listed = ", ".join(LABELS)
-            raise InvalidRequest(column.name, f"{label!r} in row {row} is none of {listed}")
-    return told
+            why = f"{value!r} in row {row} is neither one of {listed} nor a number"
+            raise InvalidRequest(column.name, why)
+        found.append(label)
+    return found
+
+
+def _label(value: object) -> str:
+    told = str(value).strip().lower()
+    try:
+        number = float(told)
+    except ValueError:
+        return told
+    signs = {number > 0: "positive", number < 0: "negative", number == 0: "neutral"}
+    return signs[True] if math.isfinite(number) else told
 
 
 def _percent(share: object) -> str:

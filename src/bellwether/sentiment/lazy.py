@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from bellwether.core.errors import BellwetherError
+from bellwether.core.errors import BellwetherError, Unavailable
 from bellwether.core.ports import SentimentScorer
 from bellwether.core.types import Tone
 from bellwether.telemetry import get_logger
@@ -41,9 +41,11 @@ class LazyScorer:
         return (FALLEN_BACK,) if self._scorer() is self._instead else ()
 
     def ping(self) -> None:
-        """Load, if that was not done; raises what was wrong even if another stands in."""
+        """Load, if that was not done; raises what was wrong, and who stands in if anybody does."""
         found = self._found()
         if isinstance(found, BellwetherError):
+            if self._instead is not None:
+                raise Unavailable("sentiment", f"{self._instead.method} stands in; {found}")
             raise found.with_traceback(None)
 
     def tones(self, texts: Sequence[str]) -> list[Tone]:
