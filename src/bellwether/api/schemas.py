@@ -79,8 +79,11 @@ class IntervalBody(msgspec.Struct, frozen=True):
 class SentimentBody(msgspec.Struct, frozen=True):
     """The mood of the headlines."""
 
-    score: Annotated[float | None, Meta(description="-1 to 1; null without headlines.")]
-    method: str
+    score: Annotated[
+        float | None,
+        Meta(description="-1 to 1; null without headlines, and where nobody could score them."),
+    ]
+    method: Annotated[str, Meta(description="Who scores, by version or hash; `none` for nobody.")]
     n_headlines: int
     used_by_model: Annotated[bool, Meta(description="Whether the forecast depends on it.")]
 
