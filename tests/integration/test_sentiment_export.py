@@ -1,6 +1,7 @@
 """A tiny BERT of this test's making, exported and read again without PyTorch."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -141,17 +142,66 @@ def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
     assert "cannot be loaded" in done.stderr
 
 
-def test_weights_that_may_run_code_are_not_read(tmp_path: Path) -> None:
+def test_pickled_weights_are_read_where_that_was_asked_for(tmp_path: Path, told: Any) -> None:
+    """As older models are published: a pickle, and a plain vocabulary."""
+    folder = tmp_path / "tiny"
+    tiny(folder)
+    pickled(folder)
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n")
+
+    refused = export(folder, tmp_path / "out")
+    done = export(folder, tmp_path / "out", "--pickled", "--json")
+
+    assert refused.exit_code == 2
+    assert "weights are read from safetensors; see --pickled" in refused.stderr
+    assert done.exit_code == 0, done.output
+    for name in ("model.onnx", "config.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (told[0] / name).read_bytes()
+
+
+class Code:
+    """A pickle of it makes a folder when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_in_a_pickle_is_not_run(tmp_path: Path) -> None:
     tiny(tmp_path / "tiny")
-    (tmp_path / "tiny" / "model.safetensors").unlink()
-    import torch
+    pickled(tmp_path / "tiny", code=Code(tmp_path / "run"))
 
-    torch.save({}, tmp_path / "tiny" / "pytorch_model.bin")
-
-    done = export(tmp_path / "tiny", tmp_path / "out")
+    done = export(tmp_path / "tiny", tmp_path / "out", "--pickled")
 
     assert done.exit_code == 2
-    assert "weights are read from safetensors only" in done.stderr
+    assert "cannot be loaded" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny"}
+
+
+def test_weights_without_a_head_are_refused(tmp_path: Path) -> None:
+    """The library would draw one."""
+    tiny(tmp_path / "tiny")
+    pickled(tmp_path / "tiny", without="classifier.weight")
+
+    done = export(tmp_path / "tiny", tmp_path / "out", "--pickled")
+
+    assert done.exit_code == 1
+    assert "its weights lack classifier.weight" in done.stderr
+
+
+def pickled(folder: Path, without: str = "", **more: object) -> None:
+    """Put a pickle of weights in the place of the safe file."""
+    import torch
+    from safetensors.torch import load_file
+
+    safe = folder / "model.safetensors"
+    weights = {name: value for name, value in load_file(safe).items() if name != without}
+    torch.save(weights | more, folder / "pytorch_model.bin")
+    safe.unlink()
 
 
 @pytest.mark.parametrize(

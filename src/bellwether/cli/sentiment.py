@@ -86,6 +86,9 @@ def export(
     max_difference: Annotated[
         float, typer.Option(min=0, help="How far a probability may move by going to eight bits.")
     ] = 0.1,
+    pickled: Annotated[
+        bool, typer.Option("--pickled", help="Also read pytorch_model.bin; of it, tensors alone.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the folder that headlines are scored from: eight bits, ONNX, no PyTorch to serve.
@@ -98,7 +101,7 @@ def export(
         from bellwether.settings import model_folder
 
         place = out or model_folder(settings().home, model)
-        config = use.ExportConfig(model, place, revision, max_difference)
+        config = use.ExportConfig(model, place, revision, max_difference, pickled)
         report = use.run(config, lambda folder: exported(folder, 1))
         if as_json:
             tell(asdict(report))

@@ -47,13 +47,15 @@ SENTENCES = (
 class ExportConfig:
     """A folder or a hub's name, which revision of it, and the folder to make.
 
-    `max_difference` is how far a probability may move by going to eight bits.
+    `max_difference` is how far a probability may move by going to eight bits. `pickled` says that
+    weights may also be a pickle (pytorch_model.bin), of which PyTorch then reads tensors alone.
     """
 
     model: str
     out: Path
     revision: str | None = None
     max_difference: float = MAX_DIFFERENCE
+    pickled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ def run(config: ExportConfig, opened: Callable[[Path], SentimentScorer]) -> Expo
     InvalidRequest
         If the folder to make is there already.
     UnreadableFile
-        If there is no such model, or it has no weights in safetensors.
+        If there is no such model, or it has no weights of a kind that may be read.
     UnloadableArtifact
-        If it is no classifier of three named tones, its vocabulary does not know the language, or
+        If weights are missing, it is no classifier of three named tones, its vocabulary does not know the language, or
         eight bits move a probability by more than is allowed.
     """
     if any(find_spec(library) is None for library in ("torch", "transformers")):
@@ -125,19 +127,22 @@ def _loaded(config: ExportConfig) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(
             config.model, trust_remote_code=False, use_fast=True, **where
         )
-        model = AutoModelForSequenceClassification.from_pretrained(
+        model, told = AutoModelForSequenceClassification.from_pretrained(
             config.model,
-            use_safetensors=True,  # nothing executable is loaded
+            use_safetensors=None if config.pickled else True,
+            weights_only=True,
             trust_remote_code=False,
             attn_implementation="eager",
             dtype=torch.float32,
+            output_loading_info=True,
             **where,
         )
     except Exception as error:  # the library raises whatever its parts raise
         why = f"cannot be loaded: {(str(error).splitlines() or ['?'])[0]}"
-        raise UnreadableFile(
-            config.model, f"{why} (weights are read from safetensors only)"
-        ) from error
+        kinds = "" if config.pickled else " (weights are read from safetensors; see --pickled)"
+        raise UnreadableFile(config.model, why + kinds) from error
+    if lacking := sorted(told["missing_keys"]):
+        raise UnloadableArtifact(config.model, f"its weights lack {', '.join(lacking)}")
     return tokenizer, model.eval()
 
 
