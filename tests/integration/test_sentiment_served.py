@@ -14,8 +14,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from tests import text_models
+from typer.testing import CliRunner
 
 from bellwether.bootstrap import bootstrap
+from bellwether.cli.main import app
 from bellwether.core.ports import SourceQuery
 from bellwether.core.types import Prediction, PredictionRequest
 from bellwether.inference.service import PredictionService
@@ -200,3 +202,19 @@ def test_a_slow_model_holds_up_nobody_else(home: Path) -> None:
 
     assert quick.sentiment.score is None
     assert waited.sentiment.score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("model", "said"), [("some/model", "finbert-"), ("never/exported", "there is no such folder")]
+)
+def test_the_command_names_the_scorer(
+    home: Path, monkeypatch: pytest.MonkeyPatch, model: str, said: str
+) -> None:
+    monkeypatch.setenv("BELLWETHER_HOME", str(home))
+    monkeypatch.setenv("BELLWETHER_SENTIMENT", "finbert")
+    monkeypatch.setenv("BELLWETHER_SENTIMENT_MODEL", model)
+
+    done = CliRunner().invoke(app, ["health", "--json"])
+
+    assert done.exit_code == 0
+    assert said in json.loads(done.stdout)["components"]["sentiment"]["detail"]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -155,8 +155,11 @@ def health(as_json: Json = False) -> None:
     Example: bellwether health --json
     """
     with edge(as_json=as_json), ports() as wired:
+        from bellwether.core.errors import BellwetherError
         from bellwether.inference.service import PredictionService
 
+        with suppress(BellwetherError):  # told below
+            wired.ports.sentiment.ping()  # a model loads longer than parts may take to answer
         found: dict[str, Any] = PredictionService(wired.ports).health()
         if as_json:
             tell(found)
