@@ -100,12 +100,21 @@ def bootstrap(settings: Settings) -> Wired:
 def scorer(settings: Settings) -> SentimentScorer:
     """Build what scores headlines; a model or a list of the user is read when it is first asked."""
     lexicon = LexiconScorer()
+    if settings.sentiment == "lexicon" and not settings.sentiment_words:
+        return lexicon
     instead = lexicon if settings.sentiment_fallback == "lexicon" else None
+    return LazyScorer(lambda: loaded(settings), instead)
+
+
+def loaded(settings: Settings) -> SentimentScorer:
+    """Build what scores headlines, with all that it reads; nothing stands in for it."""
     if settings.sentiment == "finbert":
-        return LazyScorer(lambda: exported(settings.sentiment_folder, settings.workers), instead)
+        return exported(settings.sentiment_folder, settings.workers)
     if settings.sentiment_words:
-        return LazyScorer(lambda: _words(Path(settings.sentiment_words)), instead)
-    return lexicon
+        from bellwether.sentiment.wordlist import WordListScorer, read_words
+
+        return WordListScorer(read_words(Path(settings.sentiment_words)))
+    return LexiconScorer()
 
 
 def exported(folder: Path, threads: int) -> SentimentScorer:
@@ -113,12 +122,6 @@ def exported(folder: Path, threads: int) -> SentimentScorer:
     from bellwether.sentiment.finbert import FinbertScorer
 
     return FinbertScorer(folder, threads)
-
-
-def _words(path: Path) -> SentimentScorer:
-    from bellwether.sentiment.wordlist import WordListScorer, read_words
-
-    return WordListScorer(read_words(path))
 
 
 def _releases(settings: Settings) -> ReleaseStore:

@@ -81,6 +81,7 @@ def test_a_scorer_that_cannot_be_is_wrong_use(options: tuple[str, ...], said: st
 
     assert done.exit_code == 2
     assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_folder_that_cannot_be_used_is_a_failure(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def export(
 
 
 def _scorer(by: str | None, model: str | None, words: str | None) -> "SentimentScorer":
-    from bellwether.bootstrap import scorer
+    from bellwether.bootstrap import loaded
     from bellwether.core.errors import InvalidRequest
 
     if model and (words or by == "lexicon"):
@@ -119,5 +119,4 @@ def _scorer(by: str | None, model: str | None, words: str | None) -> "SentimentS
     if words and by == "finbert":
         raise InvalidRequest("--words", "are counted by lexicon, which runs no model")
     by = by or ("finbert" if model else "lexicon" if words else None)
-    given = settings(sentiment=by, sentiment_model=model, sentiment_words=words)
-    return scorer(given.model_copy(update={"sentiment_fallback": "none"}))
+    return loaded(settings(sentiment=by, sentiment_model=model, sentiment_words=words))

@@ -10,8 +10,6 @@ from bellwether.telemetry import get_logger
 
 FALLEN_BACK = "sentiment_by_lexicon"
 
-_log = get_logger(__name__)
-
 
 class LazyScorer:
     """The SentimentScorer port over one that takes time to load; safe to call from any thread.
@@ -78,5 +76,6 @@ class LazyScorer:
         try:
             return self._load()
         except BellwetherError as error:
-            _log.warning("sentiment_away", why=str(error), instead=self._instead is not None)
+            instead = self._instead.method if self._instead else None
+            get_logger(__name__).warning("sentiment_away", why=str(error), instead=instead)
             return error
