@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from bellwether.core.errors import UnloadableArtifact
 from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES, Column, Forecasts
-from bellwether.models.rows import features
+from bellwether.models.table import features
 
 _UNLOADABLE: tuple[type[Exception], ...] = (
     RuntimeError,
