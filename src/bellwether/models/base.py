@@ -80,7 +80,11 @@ class Forecaster(Protocol):
     name: ClassVar[str]
 
     def fit(
-        self, X: Matrix | Part, y: Column, weights: Column | None = None, times: Instants | None = None
+        self,
+        X: Matrix | Part,
+        y: Column,
+        weights: Column | None = None,
+        times: Instants | None = None,
     ) -> Self:
         """Learn from rows whose labels are known."""
         ...
@@ -106,7 +110,11 @@ class Model(ABC):
     _learnt = False
 
     def fit(
-        self, X: Matrix | Part, y: Column, weights: Column | None = None, times: Instants | None = None
+        self,
+        X: Matrix | Part,
+        y: Column,
+        weights: Column | None = None,
+        times: Instants | None = None,
     ) -> Self:
         """Learn from rows whose labels are known, and forget what was learnt before.
 

@@ -59,7 +59,9 @@ class HistGradientBoosting(TreeModel):
         """Boost the squared error of the log return."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        return self._grow(HistGradientBoostingRegressor(**self._params), rows.X, rows.y, rows.weights)
+        return self._grow(
+            HistGradientBoostingRegressor(**self._params), rows.X, rows.y, rows.weights
+        )
 
     def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Boost the log loss of the direction."""

@@ -65,7 +65,9 @@ class XGBoost(TreeModel):
     def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Boost the log loss of the direction."""
         target = up.astype(np.float64)
-        return self._grow("binary:logistic", rows.X, target, rows.weights, hessian=HESSIAN_AT_EVEN_ODDS)
+        return self._grow(
+            "binary:logistic", rows.X, target, rows.weights, hessian=HESSIAN_AT_EVEN_ODDS
+        )
 
     def _grow(
         self, objective: str, X: Matrix, target: Column, weights: Column | None, hessian: float

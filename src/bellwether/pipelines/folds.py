@@ -17,7 +17,9 @@ from bellwether.models.base import Column, Forecasts, Instants, Matrix
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.models.spaces import Params
+from bellwether.models.table import Table
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
@@ -131,13 +133,24 @@ def _run(
 ) -> Iterator[tuple[int, Scored]]:
     from joblib import Parallel, delayed
 
+    if not todo:
+        return
     X = data.X if data.aside is None else np.hstack([data.X, data.aside])
     y = data.y
     dates = data.rows["session"].to_numpy().astype("datetime64[D]")
     times = times_of(data)
+    drawn, shelf = drawn_for(data.X, [fold.train for fold in folds]), Shelf()
     jobs = (
         delayed(_one)(
-            at, X, y, dates, times, folds[at], [f.test for f in _after(folds, at, recipe)], recipe
+            at,
+            X,
+            y,
+            dates,
+            times,
+            folds[at],
+            [f.test for f in _after(folds, at, recipe)],
+            recipe,
+            (shelf, drawn[at]),
         )
         for at in todo
     )
@@ -176,8 +189,11 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     fold: Fold,
     later: Sequence[npt.NDArray[np.int64]],
     recipe: Recipe,
+    lies: tuple[Shelf, Drawn],
 ) -> tuple[int, Scored]:
-    packed = fitted(X, y, times, fold.train, recipe)
+    shelf, drawn = lies
+    table = shelf.table(X[:, : len(recipe.columns)], drawn)
+    packed = fitted(table, X, y, times, fold.train, recipe)
     told = {
         name: PackedModel(content).predict(_seen(X, fold.test, name, recipe))
         for name, content in packed.items()
@@ -191,20 +207,28 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
 
 
 def fitted(
-    X: Matrix, y: Column, times: Instants, train: npt.NDArray[np.int64], recipe: Recipe
+    table: Table,
+    X: Matrix,
+    y: Column,
+    times: Instants,
+    train: npt.NDArray[np.int64],
+    recipe: Recipe,
 ) -> dict[str, bytes]:
     """Fit each model on some rows and return it packed.
 
-    Columns of `X` beyond those of the recipe are READ_BY_BASELINES, which baselines alone see.
+    `table` is what models learn from. Baselines see all of `X`: its columns beyond those of the
+    recipe are READ_BY_BASELINES.
     """
     targets = drawn_in(y[train], recipe.winsorise)
     beside = READ_BY_BASELINES[: X.shape[1] - len(recipe.columns)]
+    wide = Table(X[: len(table.X)]) if beside else table
     packed = {}
     for name in recipe.models:
-        columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
-        rows = _seen(X, train, name, recipe)
-        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
-        packed[name] = model.fit(rows, targets, times=times[train]).pack()
+        seen, columns = (wide, beside) if name in BASELINES else (table, ())
+        model = make(
+            name, (*recipe.columns, *columns), seed=recipe.seed, params=recipe.params.get(name)
+        )
+        packed[name] = model.fit(seen.part(train), targets, times=times[train]).pack()
     return packed
 
 
