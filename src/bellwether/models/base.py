@@ -68,11 +68,11 @@ class Forecaster(Protocol):
     """A model before it is packed.
 
     `fit` learns from rows: features of shape (n_rows, n_features), NaN where one is missing, or the
-    part of a table that holds them, and log returns of shape (n_rows,). `weights` of shape (n_rows,) say how much each row counts: none
-    at all at zero. `times` of shape (n_rows, 2) say when each row was decided and when its label
-    was known; models whose card says `needs_times` cannot do without. Inputs are left alone, the
-    order of columns is that of `make`, and the result is deterministic for a seed. A second `fit`
-    forgets the first. `pack` gives the ONNX bytes that are the model from then on: nothing is ever
+    part of a table that holds them, and log returns of shape (n_rows,). `weights` of shape
+    (n_rows,) say how much each row counts: none at all at zero. `times` of shape (n_rows, 2) say
+    when each row was decided and when its label was known; models whose card says `needs_times`
+    cannot do without. Inputs are left alone, the order of columns is that of `make`, and the result
+    is deterministic for a seed. A second `fit` forgets the first. `pack` gives the ONNX bytes that are the model from then on: nothing is ever
     scored with the library that fitted it. `explainer` gives the arrays that `explain` needs for
     contributions that add up to the forecast.
     """

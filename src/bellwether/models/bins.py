@@ -20,7 +20,7 @@ AS_CUT: Mapping[str, Any] = MappingProxyType(
         "is_enable_sparse": False,
     }
 )
-SHAPING = ("max_bin", "min_data_in_bin", "zero_as_missing", "use_missing")
+SHAPING = ("seed", "max_bin", "min_data_in_bin", "zero_as_missing", "use_missing")
 
 
 def binned(
@@ -56,21 +56,19 @@ def _cut(table: Table, params: Mapping[str, Any]) -> Any:
     """Cut all rows of a table into bins, between values of those rows that may say where."""
     import lightgbm as lgb
 
-    drawn = _sample(table)
-    if drawn is None:
+    if table.drawn is None:
         return lgb.Dataset(table.X, params=dict(params)).construct()
-    reference = lgb.Dataset(np.ascontiguousarray(table.X[drawn]), params=dict(params))
+    drawn = table.X[_some(table.drawn, params["seed"])]
+    reference = lgb.Dataset(drawn, params=dict(params))
     return lgb.Dataset(table.X, reference=reference, params=dict(params)).construct()
 
 
-def _sample(table: Table) -> Numbers | None:
-    """Return the rows whose values are looked at; None where these are all rows."""
-    drawn = table.drawn
-    n = len(table.X) if drawn is None else len(drawn)
-    if n <= SAMPLED:
-        return drawn
-    some = np.sort(np.random.default_rng(0).choice(n, SAMPLED, replace=False, shuffle=False))
-    return some if drawn is None else drawn[some]
+def _some(rows: Numbers, seed: int) -> Numbers:
+    """Return as many rows as LightGBM looks at."""
+    if len(rows) <= SAMPLED:
+        return rows
+    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
+    return np.sort(rng.choice(rows, SAMPLED, replace=False, shuffle=False))
 
 
 def _of(whole: Any, part: Part) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,7 @@ class _Past:
         cut = np.searchsorted(rows, self._starts)
         parts = [
             self._whole(i) if end - start == AT_ONCE else _facts(self.X[rows[start:end]])
-            for i, (start, end) in enumerate(zip(cut[:-1], cut[1:], strict=True))
+            for i, (start, end) in enumerate(pairwise(cut))
             if end > start
         ]
         return _Facts(

@@ -40,7 +40,7 @@ class Rows:
         return len(self.y)
 
     @property
-    def X(self) -> Matrix:
+    def X(self) -> Matrix:  # noqa: N802 - a matrix
         """The features; of a part of a table a copy each time that they are asked for."""
         return self.given.matrix() if isinstance(self.given, Part) else self.given
 

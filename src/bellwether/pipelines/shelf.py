@@ -41,7 +41,7 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self._lock = Lock()
-        self._fold, self._table = -1, None
+        self._lies: dict[int, Table] = {}
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return _here, (self.name,)
@@ -49,10 +49,10 @@ class Shelf:
     def table(self, X: Matrix, drawn: Drawn) -> Table:
         """Return the table of a fold."""
         with self._lock:
-            if self._table is None or self._fold != drawn.fold:
-                self._table = None  # before the next is made, so that there is room
-                self._fold, self._table = drawn.fold, Table(X[: drawn.end], drawn.rows)
-            return self._table
+            if drawn.fold not in self._lies:
+                self._lies.clear()  # before the next is made, so that there is room
+                self._lies[drawn.fold] = Table(X[: drawn.end], drawn.rows)
+            return self._lies[drawn.fold]
 
 
 _shelves: list[Shelf] = []
