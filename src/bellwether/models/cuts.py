@@ -75,6 +75,8 @@ def _serve(past: "_Past", drawn: Numbers, rows: Numbers, here: _Facts) -> bool:
     among = np.zeros(len(past.X), dtype=np.bool_)
     among[drawn] = True
     both = rows[among[rows]]
+    if not len(both):
+        return False
     kept = there if len(both) == len(drawn) else past.of(both)
     return bool((LEAST_SHARE * kept.told >= here.told).all())
 
