@@ -14,7 +14,7 @@ ever. The loops train with the same parameters on the same rows, and score with 
   of the return and of the direction;
 - `lean`: one a fold, of which both are trained.
 
-`fit` is one `fit` of the last fold, the panel in memory, as `loop` does it. Each runs in a process
+`fit` is one `fit` of the last fold, the panel in memory, as `lean` does it. Each runs in a process
 of its own, in turn; told are medians of ratios of rounds, wall and processor time, and the peak of
 resident memory.
 """
@@ -136,7 +136,7 @@ def loop(data: Dataset, folds: list[Fold], *, lean: bool) -> list[Any]:
 
 def fit(data: Dataset, folds: list[Fold]) -> list[Any]:
     """Fit the last fold, and nothing else."""
-    trained(data.X, data.y, folds[-1].train, lean=False)
+    trained(data.X, data.y, folds[-1].train, lean=True)
     return []
 
 
