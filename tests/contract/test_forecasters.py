@@ -24,6 +24,7 @@ from bellwether.models.base import Forecaster, Forecasts
 from bellwether.models.explain import contributions
 from bellwether.models.factory import BASELINES, MODELS, available, make
 from bellwether.models.packed import PackedModel
+from bellwether.models.table import Table
 
 COLUMNS = ("return_1", "return_20", *(f"f{i}" for i in range(10)))
 ROUNDS = 8
@@ -227,6 +228,19 @@ def test_a_second_fit_forgets_the_first(name: str) -> None:
     data = rows()
 
     assert model.fit(data.X, data.y, None, data.times).pack() == usual(name)[1]
+
+
+@every_model
+def test_part_of_a_table_is_learnt_from_as_its_rows_are(name: str) -> None:
+    data = rows()
+    others = np.full((5, len(COLUMNS)), 1e6, np.float32)
+    table = np.vstack([others, data.X, others])
+    mine = np.arange(len(data.X)) + len(others)
+
+    part = Table(table, drawn=mine).part(mine)
+    model = fresh(name).fit(part, data.y, None, data.times)
+
+    assert model.pack() == usual(name)[1]
 
 
 @every_model

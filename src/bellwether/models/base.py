@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from bellwether.core.errors import Unfitted
 from bellwether.models.card import Card
-from bellwether.models.rows import Column, Instants, Matrix, Rows, learnable
+from bellwether.models.rows import Column, Instants, Rows, learnable
+from bellwether.models.table import Matrix, Part
 
 __all__ = [
     "INPUT",
@@ -66,12 +67,12 @@ def blank_as_zero(X: Matrix) -> Matrix:
 class Forecaster(Protocol):
     """A model before it is packed.
 
-    `fit` learns from rows: features of shape (n_rows, n_features), NaN where one is missing, and
-    log returns of shape (n_rows,). `weights` of shape (n_rows,) say how much each row counts: none
-    at all at zero. `times` of shape (n_rows, 2) say when each row was decided and when its label
-    was known; models whose card says `needs_times` cannot do without. Inputs are left alone, the
-    order of columns is that of `make`, and the result is deterministic for a seed. A second `fit`
-    forgets the first. `pack` gives the ONNX bytes that are the model from then on: nothing is ever
+    `fit` learns from rows: features of shape (n_rows, n_features), NaN where one is missing, or the
+    part of a table that holds them, and log returns of shape (n_rows,). `weights` of shape
+    (n_rows,) say how much each row counts: none at all at zero. `times` of shape (n_rows, 2) say
+    when each row was decided and when its label was known; models whose card says `needs_times`
+    cannot do without. Inputs are left alone, the order of columns is that of `make`, and the result
+    is deterministic for a seed. A second `fit` forgets the first. `pack` gives the ONNX bytes that are the model from then on: nothing is ever
     scored with the library that fitted it. `explainer` gives the arrays that `explain` needs for
     contributions that add up to the forecast.
     """
@@ -79,7 +80,11 @@ class Forecaster(Protocol):
     name: ClassVar[str]
 
     def fit(
-        self, X: Matrix, y: Column, weights: Column | None = None, times: Instants | None = None
+        self,
+        X: Matrix | Part,
+        y: Column,
+        weights: Column | None = None,
+        times: Instants | None = None,
     ) -> Self:
         """Learn from rows whose labels are known."""
         ...
@@ -105,7 +110,11 @@ class Model(ABC):
     _learnt = False
 
     def fit(
-        self, X: Matrix, y: Column, weights: Column | None = None, times: Instants | None = None
+        self,
+        X: Matrix | Part,
+        y: Column,
+        weights: Column | None = None,
+        times: Instants | None = None,
     ) -> Self:
         """Learn from rows whose labels are known, and forget what was learnt before.
 
@@ -119,7 +128,7 @@ class Model(ABC):
         rows = learnable(X, y, weights, times)
         if self.describe().needs_times:
             rows.timed(self.name)
-        self._n_features = rows.X.shape[1]
+        self._n_features = rows.n_features
         self.learn(rows)
         self._learnt = True
         return self

@@ -118,7 +118,7 @@ class Momentum(Model):
 
     def learn(self, rows: Rows) -> None:
         """Learn the mean return in the direction of the past one, and how often it came."""
-        side = np.sign(np.nan_to_num(rows.X[:, self._position].astype(np.float64)))
+        side = np.sign(np.nan_to_num(rows.part.column(self._position).astype(np.float64)))
         told = (side != 0) & (rows.y != 0)
         right = side[told] == np.sign(rows.y[told])
         hit = rows.of(told).mean(right) if told.any() else 0.5

@@ -32,7 +32,7 @@ class Ensemble(Model):
         """Let every member learn from all rows, and find the weights."""
         self._weights, self._direction_weights = self.weigh(rows)
         for member in self._members:
-            member.fit(rows.X, rows.y, rows.weights, rows.times)
+            member.fit(rows.given, rows.y, rows.weights, rows.times)
 
     def weigh(self, _rows: Rows) -> tuple[Column, Column]:
         """Return the members' weights, of the return and of the direction; each adds up to one."""
@@ -174,9 +174,9 @@ class Stacking(Ensemble):
         self, rows: Rows, learnt: npt.NDArray[np.int64], asked: npt.NDArray[np.int64]
     ) -> tuple[Column, Column, npt.NDArray[np.int64]]:
         """Let members learn from some rows and forecast others."""
-        past, X = rows.of(learnt), np.ascontiguousarray(rows.X[asked])
+        past, X = rows.of(learnt).alone(), rows.of(asked).X
         said = [
-            PackedModel(m.fit(past.X, past.y, past.weights, past.times).pack()).predict(X)
+            PackedModel(m.fit(past.given, past.y, past.weights, past.times).pack()).predict(X)
             for m in self._members
         ]
         returns = np.column_stack([one.log_return for one in said])

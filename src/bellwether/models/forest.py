@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix
 from bellwether.models.card import Card
+from bellwether.models.rows import Rows
 from bellwether.models.tree_form import Forest, Tree
 from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
@@ -51,19 +52,17 @@ class RandomForest(TreeModel):
             **(params or {}),
         }
 
-    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
+    def grow_returns(self, rows: Rows) -> Forest:
         """Average trees of the log return."""
         from sklearn.ensemble import RandomForestRegressor
 
-        return self._grow(RandomForestRegressor(**self._params), X, y, weights)
+        return self._grow(RandomForestRegressor(**self._params), rows.X, rows.y, rows.weights)
 
-    def grow_direction(
-        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
-    ) -> Forest:
+    def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Average trees of the direction."""
         from sklearn.ensemble import RandomForestClassifier
 
-        return self._grow(RandomForestClassifier(**self._params), X, up, weights)
+        return self._grow(RandomForestClassifier(**self._params), rows.X, up, rows.weights)
 
     @staticmethod
     def _grow(model: Any, X: Matrix, target: npt.NDArray[Any], weights: Column | None) -> Forest:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix, blank_as_zero
 from bellwether.models.card import Card
+from bellwether.models.rows import Rows
 from bellwether.models.tree_form import Forest, Tree
 from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
@@ -54,19 +55,19 @@ class HistGradientBoosting(TreeModel):
             **(params or {}),
         }
 
-    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
+    def grow_returns(self, rows: Rows) -> Forest:
         """Boost the squared error of the log return."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        return self._grow(HistGradientBoostingRegressor(**self._params), X, y, weights)
+        return self._grow(
+            HistGradientBoostingRegressor(**self._params), rows.X, rows.y, rows.weights
+        )
 
-    def grow_direction(
-        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
-    ) -> Forest:
+    def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Boost the log loss of the direction."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return self._grow(HistGradientBoostingClassifier(**self._params), X, up, weights)
+        return self._grow(HistGradientBoostingClassifier(**self._params), rows.X, up, rows.weights)
 
     def _grow(
         self, model: Any, X: Matrix, target: npt.NDArray[Any], weights: Column | None

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import Column, Matrix
+from bellwether.models.base import Column
+from bellwether.models.bins import AS_CUT, binned
 from bellwether.models.card import Card
+from bellwether.models.rows import Rows
 from bellwether.models.tree_form import Forest, Tree
 from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
@@ -59,28 +61,30 @@ class LightGBM(TreeModel):
             **(params or {}),
         }
 
-    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
-        """Boost the squared error of the log return."""
-        return self._grow({"objective": "regression"}, X, y, weights)
+    def learn(self, rows: Rows) -> None:
+        """Grow both forests from features that are cut into bins once."""
+        super().learn(rows.shared())
 
-    def grow_direction(
-        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
-    ) -> Forest:
+    def grow_returns(self, rows: Rows) -> Forest:
+        """Boost the squared error of the log return."""
+        return self._grow({"objective": "regression"}, rows, rows.y)
+
+    def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Boost the log loss of the direction."""
-        return self._grow({"objective": "binary"}, X, up.astype(np.float64), weights)
+        return self._grow({"objective": "binary"}, rows, up.astype(np.float64))
 
     def _grow(
         self,
         objective: Mapping[str, Any],
-        X: Matrix,
+        rows: Rows,
         target: Column,
-        weights: Column | None,
         group: npt.NDArray[np.int64] | None = None,
     ) -> Forest:
         import lightgbm as lgb
 
-        data = lgb.Dataset(X, target, weight=weights, group=group, free_raw_data=False)
-        return neutral(lgb.train({**self._params, **objective}, data, self._trees))
+        params = {**self._params, **AS_CUT}
+        data = binned(rows, params, target, group)
+        return neutral(lgb.train({**params, **objective}, data, self._trees))
 
 
 def neutral(booster: Any) -> Forest:

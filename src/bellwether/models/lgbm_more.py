@@ -42,6 +42,7 @@ class LightGBMQuantile(LightGBM):
 
     def learn(self, rows: Rows) -> None:
         """Grow the forests of the mean, of the direction and of each quantile."""
+        rows = rows.shared()
         super().learn(rows)
         self._quantiles = [self._quantile(rows, level) for level in self.card.levels]
 
@@ -49,7 +50,7 @@ class LightGBMQuantile(LightGBM):
         if np.ptp(rows.y) == 0:
             return Forest.constant(float(rows.y[0]))
         objective = {"objective": "quantile", "alpha": level}
-        return self._grow(objective, rows.X, rows.y, rows.weights)
+        return self._grow(objective, rows, rows.y)
 
     def packed(self) -> bytes:
         """Return all forests as one ONNX graph with a second output, `quantiles`, (n, 5)."""
@@ -110,7 +111,7 @@ class LightGBMRank(LightGBM):
         cut = blocks(rows.timed(self.name))
         if not cut or np.ptp(rows.y) == 0:
             return 0.0, 0.0
-        told = [self._scored(rows.of(past)).sums(rows.X[asked]) for past, asked in cut]
+        told = [self._scored(rows.of(past).alone()).sums(rows.of(asked).X) for past, asked in cut]
         ahead, score = rows.of(np.concatenate([asked for _, asked in cut])), np.concatenate(told)
         slope, _ = line(score, ahead.y, ahead.weights)
         steepness, _ = curve(score, ahead.y, ahead.weights)
@@ -123,7 +124,7 @@ class LightGBMRank(LightGBM):
         if sizes.max() == 1 or np.ptp(rows.y) == 0:
             return Forest.constant(0.0)
         objective: dict[str, Any] = {"objective": "lambdarank", "lambdarank_truncation_level": 1000}
-        return self._grow(objective, rows.X, grades(rows.y, sizes), rows.weights, sizes)
+        return self._grow(objective, rows, grades(rows.y, sizes), sizes)
 
 
 def grades(y: Column, sizes: npt.NDArray[np.int64]) -> Column:

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bellwether.core.errors import MissingExtra
-from bellwether.models.base import Explainer, Model, blank_as_zero
+from bellwether.models.base import Explainer, Matrix, Model, blank_as_zero
 from bellwether.models.card import Card
 from bellwether.models.linear import AT_THE_MEAN, CLIP, moments
 from bellwether.models.recurrent import window
-from bellwether.models.rows import Column, Matrix, Rows
+from bellwether.models.rows import Column, Rows
 
 EXTRA = "deep"
 HIDDEN = 16

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from bellwether.core.errors import UnloadableArtifact
 from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES, Column, Forecasts
-from bellwether.models.rows import features
 from bellwether.models.session import ONNX_ERRORS, open_session
+from bellwether.models.table import features
 
 _TOLD = ([OUTPUT], [OUTPUT, QUANTILES])
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bellwether.core.errors import InvalidRequest
+from bellwether.models.table import Matrix, Part, Table, features
 
-Matrix = npt.NDArray[np.float32]
 Column = npt.NDArray[np.float64]
 Instants = npt.NDArray[np.datetime64]
 
@@ -21,7 +21,7 @@ class Rows:
 
     Attributes
     ----------
-    X : float32, shape (n, n_features), C-contiguous
+    given : float32, shape (n, n_features), C-contiguous, or a part of a table
         Features; NaN where one is missing, never infinite.
     y : float64, shape (n,)
         Log returns of the label, finite.
@@ -31,7 +31,7 @@ class Rows:
         When each row was decided, and when its label was known.
     """
 
-    X: Matrix
+    given: Matrix | Part
     y: Column
     weights: Column | None = None
     times: Instants | None = None
@@ -39,15 +39,41 @@ class Rows:
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def X(self) -> Matrix:  # noqa: N802 - a matrix
+        """The features; of a part of a table a copy each time that they are asked for."""
+        return self.given.matrix() if isinstance(self.given, Part) else self.given
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        given = self.given
+        return given.n_features if isinstance(given, Part) else int(given.shape[1])
+
+    @property
+    def part(self) -> Part:
+        """The features as a part of a table; of a table of their own where they are of none."""
+        return self.given if isinstance(self.given, Part) else Part(Table(self.given))
+
+    def shared(self) -> "Rows":
+        """Return the same rows as a part of a table, so that what is made of it is made once."""
+        return Rows(self.part, self.y, self.weights, self.times)
+
+    def alone(self) -> "Rows":
+        """Return the same rows as part of nothing: nothing of the others bears on them."""
+        return Rows(self.X, self.y, self.weights, self.times)
+
     def of(self, kept: npt.NDArray[Any]) -> "Rows":
         """Return some of the rows, by a mask or by numbers."""
         weights = None if self.weights is None else self.weights[kept]
         times = None if self.times is None else self.times[kept]
-        return Rows(np.ascontiguousarray(self.X[kept]), self.y[kept], weights, times)
+        some = self.given.of(kept) if isinstance(self.given, Part) else self.given[kept]
+        return Rows(some, self.y[kept], weights, times)
 
     def moved(self) -> "Rows":
         """Return the rows whose label tells a direction."""
-        return self.of(self.y != 0)
+        moved = self.y != 0
+        return self if moved.all() else self.of(moved)
 
     def total(self) -> float:
         """Return how many rows these count for."""
@@ -74,34 +100,8 @@ class Rows:
         return self.times
 
 
-def features(X: npt.NDArray[Any], n_features: int | None = None) -> Matrix:
-    """Return rows of features as models take them: float32, C-contiguous, without a copy if they are.
-
-    Raises
-    ------
-    InvalidRequest
-        If it is no matrix of float32 or float64, of another width, or holds an infinite number (one
-        beyond float32 is infinite).
-    """
-    found = np.asarray(X)
-    if found.ndim != 2 or found.dtype not in (np.float32, np.float64):  # noqa: PLR2004
-        raise InvalidRequest(
-            "X",
-            f"is {found.dtype} of shape {found.shape}; a matrix of float32 or float64 is needed",
-        )
-    if n_features is not None and found.shape[1] != n_features:
-        raise InvalidRequest("X", f"has {found.shape[1]} columns, the model reads {n_features}")
-    with np.errstate(over="ignore"):
-        narrow: Matrix = np.ascontiguousarray(found, dtype=np.float32)
-    if np.isinf(narrow).any():
-        raise InvalidRequest(
-            "X", f"column {int(np.isinf(narrow).any(axis=0).argmax())} is infinite"
-        )
-    return narrow
-
-
 def learnable(
-    X: npt.NDArray[Any],
+    X: npt.NDArray[Any] | Part,
     y: npt.NDArray[Any],
     weights: npt.NDArray[Any] | None,
     times: npt.NDArray[Any] | None,
@@ -113,9 +113,10 @@ def learnable(
     InvalidRequest
         If it is nothing that could be learnt from, by name.
     """
-    narrow = features(X)
-    if narrow.shape[0] == 0 or narrow.shape[1] == 0:
-        raise InvalidRequest("X", f"has the shape {narrow.shape}; there is nothing to learn from")
+    narrow = X if isinstance(X, Part) else features(X)
+    shape = (len(X), X.n_features) if isinstance(X, Part) else X.shape
+    if 0 in shape:
+        raise InvalidRequest("X", f"has the shape {shape}; there is nothing to learn from")
     rows = Rows(narrow, _numbers("y", y, len(narrow)), None, _instants(times, len(narrow)))
     if weights is None:
         return rows
@@ -125,7 +126,7 @@ def learnable(
     kept = told > 0
     some = rows if kept.all() else rows.of(kept)
     even = (told[kept] == 1).all()
-    return some if even else Rows(some.X, some.y, told[kept], some.times)
+    return some if even else Rows(some.given, some.y, told[kept], some.times)
 
 
 def _numbers(name: str, values: npt.NDArray[Any], n: int) -> Column:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import INPUT, Column, Explainer, Matrix, Model
+from bellwether.models.base import INPUT, Explainer, Model
 from bellwether.models.rows import Rows
 from bellwether.models.shap_tables import leaf_tables
 from bellwether.models.tree_form import Forest
@@ -27,13 +27,11 @@ class TreeModel(Model):
     logistic = True
 
     @abstractmethod
-    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
+    def grow_returns(self, rows: Rows) -> Forest:
         """Fit the expected log return on rows whose labels differ."""
 
     @abstractmethod
-    def grow_direction(
-        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
-    ) -> Forest:
+    def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Fit the direction on rows of which some rose and some fell."""
 
     def learn(self, rows: Rows) -> None:
@@ -41,11 +39,11 @@ class TreeModel(Model):
         self._returns = Forest.constant(float(rows.y[0]))
         self._direction = Forest.constant(0.0 if self.logistic else 0.5)
         if np.ptp(rows.y) > 0:
-            self._returns = self.grow_returns(rows.X, rows.y, rows.weights)
+            self._returns = self.grow_returns(rows)
         moved = rows.moved()
         up = moved.y > 0
         if up.any() and not up.all():
-            self._direction = self.grow_direction(moved.X, up, moved.weights)
+            self._direction = self.grow_direction(moved, up)
 
     def packed(self) -> bytes:
         """Return both forests as one ONNX graph."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bellwether.models.base import Column, Matrix
 from bellwether.models.card import Card
+from bellwether.models.rows import Rows
 from bellwether.models.tree_form import Forest, Tree
 from bellwether.models.trees import ROUTED, SHAPLEY, TreeModel
 
@@ -57,16 +58,16 @@ class XGBoost(TreeModel):
             **(params or {}),
         }
 
-    def grow_returns(self, X: Matrix, y: Column, weights: Column | None) -> Forest:
+    def grow_returns(self, rows: Rows) -> Forest:
         """Boost the squared error of the log return."""
-        return self._grow("reg:squarederror", X, y, weights, hessian=1.0)
+        return self._grow("reg:squarederror", rows.X, rows.y, rows.weights, hessian=1.0)
 
-    def grow_direction(
-        self, X: Matrix, up: npt.NDArray[np.bool_], weights: Column | None
-    ) -> Forest:
+    def grow_direction(self, rows: Rows, up: npt.NDArray[np.bool_]) -> Forest:
         """Boost the log loss of the direction."""
         target = up.astype(np.float64)
-        return self._grow("binary:logistic", X, target, weights, hessian=HESSIAN_AT_EVEN_ODDS)
+        return self._grow(
+            "binary:logistic", rows.X, target, rows.weights, hessian=HESSIAN_AT_EVEN_ODDS
+        )
 
     def _grow(
         self, objective: str, X: Matrix, target: Column, weights: Column | None, hessian: float

@@ -17,7 +17,9 @@ from bellwether.models.base import Column, Forecasts, Instants, Matrix
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.models.spaces import Params
+from bellwether.models.table import Table
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
@@ -131,17 +133,29 @@ def _run(
 ) -> Iterator[tuple[int, Scored]]:
     from joblib import Parallel, delayed
 
-    X = data.X if data.aside is None else np.hstack([data.X, data.aside])
-    y = data.y
+    if not todo:
+        return
+    X, y = data.X, data.y
+    plain = _read_by_baselines(data, recipe)
     dates = data.rows["session"].to_numpy().astype("datetime64[D]")
     times = times_of(data)
+    drawn, shelf = drawn_for(X, [fold.train for fold in folds]), Shelf()
     jobs = (
         delayed(_one)(
-            at, X, y, dates, times, folds[at], [f.test for f in _after(folds, at, recipe)], recipe
+            at,
+            X,
+            plain,
+            y,
+            dates,
+            times,
+            folds[at],
+            [f.test for f in _after(folds, at, recipe)],
+            recipe,
+            (shelf, drawn[at]),
         )
         for at in todo
     )
-    with backend(place, [X, y, dates, times]) as workers:
+    with backend(place, [X, plain, y, dates, times]) as workers:
         yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
 
 
@@ -170,48 +184,58 @@ def _after(folds: Sequence[Fold], at: int, recipe: Recipe) -> Sequence[Fold]:
 def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster gets each once
     at: int,
     X: Matrix,
+    plain: Matrix,
     y: Column,
     dates: npt.NDArray[np.datetime64],
     times: Instants,
     fold: Fold,
     later: Sequence[npt.NDArray[np.int64]],
     recipe: Recipe,
+    lies: tuple[Shelf, Drawn],
 ) -> tuple[int, Scored]:
-    packed = fitted(X, y, times, fold.train, recipe)
-    told = {
-        name: PackedModel(content).predict(_seen(X, fold.test, name, recipe))
-        for name, content in packed.items()
-    }
-    main = PackedModel(packed[recipe.models[0]])
+    shelf, drawn = lies
+    packed = fitted((shelf.table(X, drawn), plain), y, times, fold.train, recipe)
+    models = {name: PackedModel(content) for name, content in packed.items()}
+
+    def said(name: str, rows: npt.NDArray[np.int64]) -> Forecasts:
+        return models[name].predict((plain if name in BASELINES else X)[rows])
+
+    told = {name: said(name, fold.test) for name in models}
+    main = recipe.models[0]
     aged = [
-        _aged(age, main.predict(_seen(X, rows, recipe.models[0], recipe)), y[rows], dates[rows])
+        _aged(age, said(main, rows), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
     ]
     return at, Scored(told_of(told), pl.concat(aged))
 
 
 def fitted(
-    X: Matrix, y: Column, times: Instants, train: npt.NDArray[np.int64], recipe: Recipe
+    read: tuple[Table, Matrix],
+    y: Column,
+    times: Instants,
+    train: npt.NDArray[np.int64],
+    recipe: Recipe,
 ) -> dict[str, bytes]:
-    """Fit each model on some rows and return it packed.
-
-    Columns of `X` beyond those of the recipe are READ_BY_BASELINES, which baselines alone see.
-    """
+    """Fit each model on some rows of what models and what baselines read; return it packed."""
+    table, plain = read
     targets = drawn_in(y[train], recipe.winsorise)
-    beside = READ_BY_BASELINES[: X.shape[1] - len(recipe.columns)]
     packed = {}
     for name in recipe.models:
-        columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
-        rows = _seen(X, train, name, recipe)
-        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
-        packed[name] = model.fit(rows, targets, times=times[train]).pack()
+        if name in BASELINES:
+            model, seen = make(name, READ_BY_BASELINES, seed=recipe.seed), plain[train]
+            packed[name] = model.fit(seen, targets, times=times[train]).pack()
+            continue
+        how = recipe.params.get(name)
+        learner = make(name, recipe.columns, seed=recipe.seed, params=how)
+        packed[name] = learner.fit(table.part(train), targets, times=times[train]).pack()
     return packed
 
 
-def _seen(X: Matrix, rows: npt.NDArray[np.int64], name: str, recipe: Recipe) -> Matrix:
-    """Return what a model reads of some rows."""
-    width = X.shape[1] if name in BASELINES else len(recipe.columns)
-    return np.ascontiguousarray(X[rows, :width])
+def _read_by_baselines(data: Dataset, recipe: Recipe) -> Matrix:
+    """Return the columns READ_BY_BASELINES, of shape (n, n_columns), of all rows."""
+    if data.aside is not None:
+        return data.aside
+    return np.ascontiguousarray(data.X[:, [recipe.columns.index(n) for n in READ_BY_BASELINES]])
 
 
 def times_of(data: Dataset) -> Instants:
