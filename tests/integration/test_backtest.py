@@ -191,12 +191,12 @@ def test_trials_without_returns_count_and_others_are_left_apart(fresh: Ports) ->
     one("b", pl.DataFrame({"session": days, "net": moves[::-1]}))
     one("elsewhen", pl.DataFrame({"session": days.dt.offset_by("2y"), "net": moves}))
     one("broken", None, trials.FAILED)
-    told, luck = trials.deflation(mine, fresh)
+    told, luck = tried.deflation(mine, fresh)
     assert (told["configurations"], told["with_returns"], told["sessions"]) == (4, 2, 100)
     assert luck["effective_trials"] > 3  # two that are lost count as unlike all others
     assert luck["p"] is not None
     short = one("short", pl.DataFrame({"session": days[:5], "net": moves[:5]}))
-    assert "5 sessions" in trials.deflation(short, fresh)[1]["why"]
+    assert "5 sessions" in tried.deflation(short, fresh)[1]["why"]
 
 
 def test_every_model_of_a_training_run_is_counted(fresh: Ports) -> None:

@@ -21,7 +21,7 @@ from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.inference.backtests import REPORT
 from bellwether.pipelines import audit, backtest, gates, gates_calibrate, ingest, train
 from bellwether.pipelines.gates_cases import CASES
-from bellwether.pipelines.gates_trials import beside
+from bellwether.pipelines.tried import beside
 from bellwether.pipelines.trials import Study, trial
 from bellwether.settings import Settings
 
@@ -154,7 +154,11 @@ def test_trials_are_counted_whatever_they_left(wired: Wired) -> None:
     days = [date(2010, 1, 4 + i) for i in range(20)]
     net = np.linspace(-0.01, 0.01, 20)
     label = "open_to_open h=9"
-    assert beside(label, None, days, net, wired.ports).counted is None
+
+    def nobody(_row: Any) -> bool:
+        return False
+
+    assert beside(label, nobody, days, net, wired.ports).counted is None
 
     def row(name: str, values: Any, sessions: Any, state: str = "complete") -> Any:
         study = Study(name, "search", {"symbols": []}, 9, NOW, NOW)
@@ -166,10 +170,10 @@ def test_trials_are_counted_whatever_they_left(wired: Wired) -> None:
     rows = [row("itself", net, days), row("other", -net, days), row("failed", None, None, "failed")]
     rows += [row("short", net[:5], days[:5]), row("holed", net[:19] / 2, days[:19])]
     wired.ports.ledger.record_trials(rows)
-    found = beside(label, "itself", days, net, wired.ports)
+    found = beside(label, lambda r: r.study_id == "itself", days, net, wired.ports)
     assert found.counted == 5
     assert found.returns.shape == (19, 2)
-    unknown = beside(label, None, days, net + 0.001, wired.ports)
+    unknown = beside(label, nobody, days, net + 0.001, wired.ports)
     assert unknown.counted == 6
 
 
