@@ -13,9 +13,9 @@ from bellwether.evaluation.backtest_overfitting import overfitting_probability
 from bellwether.evaluation.overfitting import (
     deflated_p,
     deflated_sharpe,
-    luck_variance,
     effective_trials,
     expected_maximum,
+    luck_variance,
 )
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"

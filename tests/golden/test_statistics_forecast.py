@@ -10,7 +10,6 @@ from scipy import stats
 
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.direction import agreement, pesaran_timmermann
-from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.groups import group_means, group_test, null_gap
 from bellwether.evaluation.price_errors import mase, r2_zero, smape
 from bellwether.evaluation.probabilities import (
@@ -20,6 +19,7 @@ from bellwether.evaluation.probabilities import (
 )
 from bellwether.evaluation.quantile_spread import quantile_spread
 from bellwether.evaluation.rank_ic import ic_by_date, ic_by_horizon, mean_over_dates
+from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.stretches import stretch_test
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"

@@ -19,7 +19,7 @@ from bellwether.core.errors import InsufficientHistory, InvalidRequest, Unavaila
 from bellwether.core.ports import LakeBatch, Ports, SourceQuery
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines import backtest, folds, ingest, trials
+from bellwether.pipelines import backtest, folds, ingest, trials, tried
 from bellwether.pipelines.trades import HELD
 from bellwether.settings import Settings
 
@@ -84,7 +84,7 @@ def test_tables_cover_what_was_judged(found: dict[str, Any]) -> None:
 def test_the_words_hold_the_numbers(found: dict[str, Any]) -> None:
     text = " ".join(found["reading"])
     assert f"{found['n']:,} forecasts" in text
-    assert ("no skill is shown" in text) is not found["skill"]["shown"]
+    assert ("no skill is shown" in text) is not found["skill"]["beats_baseline"]
     assert any("list of names given today" in w for w in found["warnings"])
     assert any("Left out of the simulation" in w for w in found["warnings"])
     json.dumps(found, allow_nan=False)

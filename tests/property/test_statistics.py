@@ -11,7 +11,6 @@ from hypothesis.extra.numpy import arrays
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import crises
 from bellwether.evaluation.direction import agreement, pesaran_timmermann
-from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.drawdowns import drawdowns, under_water
 from bellwether.evaluation.groups import group_means, group_test
 from bellwether.evaluation.periods_of_returns import by_month, rolling_sharpe
@@ -33,6 +32,7 @@ from bellwether.evaluation.sharpe import (
     sharpe_record,
 )
 from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.shifting import shift_test
 
 returns = arrays(
     np.float64, st.integers(2, 80), elements=st.floats(-0.5, 0.5).map(lambda x: round(x, 6))

@@ -11,7 +11,6 @@ from bellwether.evaluation.adjusted import adjusted_p
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import CRISES, Crisis, crises
 from bellwether.evaluation.direction import agreement, pesaran_timmermann
-from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.drawdowns import drawdowns, under_water
 from bellwether.evaluation.groups import group_means, group_test, null_gap
 from bellwether.evaluation.periods_of_returns import by_month, by_year, rolling_sharpe
@@ -34,6 +33,7 @@ from bellwether.evaluation.sharpe import (
     sharpe_record,
 )
 from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.stretches import stretch_test
 
 GOOD = np.array([0.01, -0.02, 0.015, 0.03])

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -232,17 +233,15 @@ def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Defl
     variance = luck_variance(every)
     effective = (effective_trials(every) or 1.0) + trials - every.shape[1]
     skewness, kurtosis = shape_of(given[:, chosen])
-    plain, alike = (
-        deflated_p(
-            sharpe=sharpe,
-            dates=n,
-            skewness=skewness,
-            kurtosis=kurtosis,
-            variance=variance,
-            trials=number,
-        )
-        for number in (trials, effective)
+    judged = partial(
+        deflated_p,
+        sharpe=sharpe,
+        dates=n,
+        skewness=skewness,
+        kurtosis=kurtosis,
+        variance=variance,
     )
+    plain, alike = judged(trials=trials), judged(trials=effective)
     return Deflated(
         sharpe,
         trials,
@@ -276,17 +275,19 @@ def luck_variance(returns: Floats) -> float:
     >>> luck_variance(x), round(luck_variance(np.column_stack([x, x])), 12)
     (0.001, 0.0)
     """
-    n, k = returns.shape
+    n, k = len(returns), returns.shape[1]
     if k == 1:
         return 1 / (n - 1)
     z = (returns - returns.mean(axis=0)) / returns.std(axis=0)
-    alike = (float((z.sum(axis=1) ** 2).mean()) - k) / (k * (k - 1))
+    total: Floats = z.sum(axis=1)
+    alike = float((np.mean(total**2) - k) / (k * (k - 1)))
     least = max(1 - alike, 0.0) / (n - 1)
     if k == MIN_TRIALS:  # one other ratio has no variance
-        return float(least)
+        return least
     others = returns[:, 1:]
     ratios = others.mean(axis=0) / others.std(axis=0, ddof=1)
-    return float(max(least, np.var(ratios, ddof=1)))
+    spread = float(np.var(ratios, ddof=1))
+    return max(least, spread)
 
 
 def _why(trials: int | None, sharpe: float | None) -> str:

@@ -1,6 +1,7 @@
 """Why an answer is less than it could be, counted by kind."""
 
 from bellwether.inference.forecast import LEVEL, OUTSIDE, REFUSED
+from bellwether.inference.standing import FAILED
 from bellwether.telemetry import DEGRADED_ANSWERS
 
 KINDS = (
@@ -12,6 +13,7 @@ KINDS = (
     "history_too_short",
     "no_interval",
     "quality_gate_ignored",
+    FAILED,
     REFUSED,
     LEVEL,
     OUTSIDE,

@@ -29,7 +29,7 @@ from bellwether.pipelines.tried import deflation
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines
 
-FORMAT = 2
+FORMAT = 3
 """Of the report as it is kept; one of another form is made again."""
 
 

@@ -16,9 +16,9 @@ from bellwether.evaluation.intervals import MeanInterval
 from bellwether.evaluation.regimes import VOLATILITY, volatility_terciles
 from bellwether.evaluation.sharpe import sharpe_record
 from bellwether.pipelines.gates_ledger import audited, inspected
+from bellwether.pipelines.trades import HELD
 from bellwether.pipelines.trials import PANEL
 from bellwether.pipelines.tried import beside, of_study
-from bellwether.pipelines.trades import HELD
 
 COSTLY = ("next_open", "commission", "spread", "slippage", "impact", "borrow")
 Found = Mapping[str, Any]

@@ -11,15 +11,16 @@ import uuid_utils
 
 from bellwether import __version__
 from bellwether.core.errors import MissingRecord, UnknownName
-from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
+from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, StandingRow, quiet
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
 from bellwether.features.views import Kept, view
+from bellwether.inference.standing import REFUSED
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
-from bellwether.pipelines import audit, coverage, generated, mirror, quality
-from bellwether.pipelines.dataset import build
+from bellwether.pipelines import audit, coverage, gates_stand, generated, mirror, quality
+from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.judging import judge
 from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
@@ -44,6 +45,17 @@ class TrainReport:
     reused: bool
     outcome: dict[str, Any]
     notes: tuple[str, ...]
+    standings: tuple[StandingRow, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether a gate of a declared policy refused a release."""
+        return any(row.state == REFUSED for row in self.standings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON can hold it."""
+        stand = [gates_stand.told(row) for row in self.standings]
+        return asdict(self) | {"standings": stand, "refused": self.refused}
 
     def lines(self) -> list[str]:
         """Say it in words."""
@@ -62,7 +74,8 @@ class TrainReport:
         own = self.outcome["own"].values()
         left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
         left += [self.outcome[k]["reading"] for k in ("generated",) if k in self.outcome]
-        return [head, self.outcome["reading"], *own, *warned, *refused, *left, *self.notes]
+        stand = gates_stand.lines(self.standings)
+        return [head, self.outcome["reading"], *own, *warned, *refused, *left, *stand, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -93,7 +106,8 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     if known is not None:
         TRAIN_RUNS.labels("reused").inc()
         notes = mirror.run(ports, progress).notes()
-        return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
+        outcome = json.loads(known.outcome)
+        return TrainReport(known.run_id, True, outcome, notes, _again(outcome, key, config, ports))
     reads = Kept(view(config.view), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
@@ -102,23 +116,56 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         members = partial(of_members, universe=ports.lake.universe(name), name=name)
     data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
     outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
-    if config.generate:
-        how = walk_of(config)
-        outcome["generated"] = generated.study(
-            data, config.generate, config.model, how, watermark, ports, progress
-        )
+    outcome |= _generated(config, data, watermark, ports, progress)
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
-    finished = ports.wall.now()
+    stand = tuple(_stand(m.release_id, key, config, ports) for m in made)
+    outcome["skill_shown"] = all(row.skill_shown for row in stand)
     run_id = str(uuid_utils.uuid7())
     row = RunRow(
-        run_id, key, started, finished, watermark, json.dumps(question), json.dumps(outcome)
+        *(run_id, key, started, ports.wall.now(), watermark),
+        json.dumps(question),
+        json.dumps(outcome),
     )
-    ports.ledger.record_run(row, [_release(m, run_id, config, finished) for m in made])
+    releases = [_release(m, run_id, config, row.finished_at) for m in made]
+    ports.ledger.record_run(row, releases, stand)
     TRAIN_RUNS.labels("trained").inc()
     RELEASES_PACKED.labels(config.model).inc(len(made))
-    return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes())
+    return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes(), stand)
+
+
+def _generated(
+    config: TrainConfig, data: Dataset, watermark: datetime, ports: Ports, progress: Progress
+) -> dict[str, Any]:
+    """Return the study of generated features, where that was asked for."""
+    if not config.generate:
+        return {}
+    asked = (config.generate, config.model, walk_of(config), watermark)
+    return {"generated": generated.study(data, *asked, ports, progress)}
+
+
+def _stand(release_id: str, key: str, config: TrainConfig, ports: Ports) -> StandingRow:
+    row = gates_stand.stand(release_id, key, config.asked, config.by, ports)
+    return (
+        gates_stand.waiting(row, "it was made beside the one that answers.")
+        if config.waits
+        else row
+    )
+
+
+def _again(
+    outcome: dict[str, Any], key: str, config: TrainConfig, ports: Ports
+) -> tuple[StandingRow, ...]:
+    """Return how the releases of an earlier run stand; under another policy gates are asked anew."""
+    found = []
+    for release_id in outcome["releases"].values():
+        row = gates_stand.known(release_id, config.asked, ports)
+        if row is None:
+            row = _stand(release_id, key, config, ports)
+            ports.ledger.record_standings([row])
+        found.append(row)
+    return tuple(found)
 
 
 def _question(
@@ -138,7 +185,7 @@ def _question(
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
     listed = _listed(config, ports, known)
     symbols = tuple(sorted(config.symbols or listed))
-    left_out = {"workers", "symbols", "quality_bar"}
+    left_out = {"workers", "symbols", "quality_bar", "policy", "by", "waits"}
     optional = ("ignore_quality", "winsorise", "universe", "generate", "search")
     left_out |= {name for name in optional if not getattr(config, name)}
     left_out |= set() if config.search else {"trials"}
