@@ -73,6 +73,18 @@ def waiting(row: StandingRow, why: str) -> StandingRow:
     return row if row.state == REFUSED else replace(row, state=WAITING, why=why)
 
 
+def admitted(row: StandingRow, by: str, why: str, ports: Ports) -> StandingRow:
+    """Have a release that waits answer from now on."""
+    return replace(
+        row,
+        standing_id=str(uuid_utils.uuid7()),
+        created_at=ports.wall.now(),
+        state=ADMITTED,
+        by=by,
+        why=why,
+    )
+
+
 def told(row: StandingRow) -> dict[str, Any]:
     """Return how a release stands as JSON can hold it."""
     return asdict(row) | {"report": json.loads(row.report)}

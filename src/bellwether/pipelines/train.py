@@ -34,7 +34,7 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
-__all__ = ["TrainConfig", "TrainReport", "run"]
+__all__ = ["TrainConfig", "TrainReport", "dataset_of", "question_of", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     QualityTooLow
         If too many sessions are faulty, unless that is to be ignored.
     """
-    question, watermark, symbols = _question(config, ports)
+    question, watermark, symbols = question_of(config, ports)
     asked = quality.QualityConfig(symbols=symbols, bar=config.quality_bar, watermark=watermark)
     inspected = quality.demand(asked, ports, ignore=config.ignore_quality)
     key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
@@ -111,10 +111,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     reads = Kept(view(config.view), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
-    name, members = config.universe, None
-    if name is not None:
-        members = partial(of_members, universe=ports.lake.universe(name), name=name)
-    data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
+    data = dataset_of(config, symbols, watermark, ports)
     outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
     outcome |= _generated(config, data, watermark, ports, progress)
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
@@ -133,6 +130,18 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     TRAIN_RUNS.labels("trained").inc()
     RELEASES_PACKED.labels(config.model).inc(len(made))
     return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes(), stand)
+
+
+def dataset_of(
+    config: TrainConfig, symbols: tuple[str, ...], watermark: datetime, ports: Ports
+) -> Dataset:
+    """Assemble what a run trains on and judges; raises as `dataset.build` does."""
+    name, members = config.universe, None
+    if name is not None:
+        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    return build(
+        symbols, view(config.view), config.horizon_sessions, watermark, ports, members, name
+    )
 
 
 def _generated(
@@ -168,9 +177,16 @@ def _again(
     return tuple(found)
 
 
-def _question(
+def question_of(
     config: TrainConfig, ports: Ports
 ) -> tuple[dict[str, Any], datetime, tuple[str, ...]]:
+    """Return what is asked, as JSON can hold it, the state of the lake and the symbols.
+
+    Raises
+    ------
+    UnknownName, MissingRecord
+        As `run` says.
+    """
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
