@@ -207,10 +207,24 @@ def test_the_page_tells_every_case_and_none_that_is_exceeded() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(600)
 def test_the_stated_levels_hold(wired: Wired) -> None:
-    report = gates_calibrate.run(gates_calibrate.CalibrateConfig(workers=2), wired.ports)
+    config = gates_calibrate.CalibrateConfig(workers=2, share=0.2)
+    report = gates_calibrate.run(config, wired.ports)
     assert report.holds, "\n".join(report.lines())
+    assert {row.name for row in report.rows} == {c.name for c in CASES if c.stated is not None}
+
+
+def test_gates_that_pass_too_much_are_found_out(wired: Wired) -> None:
+    lax = gates_calibrate.CalibrateConfig(policy=Policy(level=0.4, reps=100), share=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gates_calibrate, "CASES", (CASES[1],))
+        report = gates_calibrate.run(lax, wired.ports)
+    (row,) = report.rows
+    assert row.n == 200
+    assert row.low > row.stated
+    assert not report.holds
+    assert "EXCEEDED" in "\n".join(report.lines())
 
 
 def test_a_short_sample_is_refused() -> None:
@@ -223,3 +237,6 @@ def test_a_short_sample_is_refused() -> None:
         moved(short, 100)
     with pytest.raises(InvalidRequest):
         gates_calibrate.CalibrateConfig(workers=0)
+    for share in (0.0, 1.1, float("nan")):
+        with pytest.raises(InvalidRequest):
+            gates_calibrate.CalibrateConfig(share=share)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -19,7 +21,7 @@ from bellwether.features.views import Kept, view
 from bellwether.inference.standing import REFUSED
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
-from bellwether.pipelines import audit, coverage, gates_stand, generated, mirror, quality
+from bellwether.pipelines import audit, coverage, gates_stand, generated, mirror, quality, trials
 from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.judging import judge
 from bellwether.pipelines.pack import Made
@@ -112,8 +114,10 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
     data = dataset_of(config, symbols, watermark, ports)
-    outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
-    outcome |= _generated(config, data, watermark, ports, progress)
+    with _counted(config, question, ports):
+        bars = _fit_for_use(inspected, config)
+        outcome, made = judge(config, data, question, ports, progress, bars)
+        outcome |= _generated(config, data, question, ports, progress)
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
@@ -144,13 +148,29 @@ def dataset_of(
     )
 
 
+@contextmanager
+def _counted(config: TrainConfig, question: dict[str, Any], ports: Ports) -> Iterator[None]:
+    """Count the models as failed trials where the work ends before its end."""
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        if not ended:
+            trials.record_broken(question, (config.model, *config.against), ports)
+
+
 def _generated(
-    config: TrainConfig, data: Dataset, watermark: datetime, ports: Ports, progress: Progress
+    config: TrainConfig,
+    data: Dataset,
+    question: dict[str, Any],
+    ports: Ports,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Return the study of generated features, where that was asked for."""
     if not config.generate:
         return {}
-    asked = (config.generate, config.model, walk_of(config), watermark)
+    asked = (config.generate, config.model, walk_of(config), question)
     return {"generated": generated.study(data, *asked, ports, progress)}
 
 

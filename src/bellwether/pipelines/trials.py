@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,15 +15,18 @@ from bellwether.models.factory import BASELINES
 from bellwether.pipelines.search import COMPLETE, FAILED, Found
 
 PANEL = "panel"
+OPEN_TO_OPEN = "open_to_open"
 STATES_OF_DATA = ("watermark", "universe_watermark", "last_session", "code")
 """What of a question says which data, and not what was tried on them."""
+CONTENT = "content"
+"""The same of a file: the hash of its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
     """What trials are part of: a training run, a backtest, a search.
 
-    `question` is all that was asked, as JSON; `label` names what is forecast.
+    `question` is all that was asked, as JSON; `label` names what is forecast, `what` over a horizon.
     """
 
     study_id: str
@@ -32,11 +35,12 @@ class Study:
     horizon_sessions: int
     watermark: datetime
     at: datetime
+    what: str = OPEN_TO_OPEN
 
     @property
     def label(self) -> str:
         """Name what is forecast, as the ledger groups trials by it."""
-        return f"open_to_open h={self.horizon_sessions}"
+        return f"{self.what} h={self.horizon_sessions}"
 
 
 def trial(
@@ -56,9 +60,12 @@ def trial(
     returns : DataFrame, optional
         `session` and `net`, the net return of each session out of sample; one row a session.
     """
-    tried = {k: v for k, v in study.question.items() if k not in (*STATES_OF_DATA, "against")}
+    tried = {
+        k: v for k, v in study.question.items() if k not in (*STATES_OF_DATA, CONTENT, "against")
+    }
     tried |= {"model": model, "scope": scope, "params": dict(params or {})}
     data = {k: study.question.get(k) for k in ("symbols", "universe", "view", *STATES_OF_DATA)}
+    data |= {k: v for k, v in study.question.items() if k == CONTENT}
     configuration = _hash(tried)
     named = _hash([study.study_id, configuration, scope, dict(params or {})])
     return TrialRow(
@@ -141,6 +148,30 @@ def record_training(
             rows.append(trial(study, model, scope, table[model], net))
         rows += [trial(study, model, scope, {}, None, state=FAILED) for scope in failed]
     return ports.ledger.record_trials(rows)
+
+
+def record_broken(question: Mapping[str, Any], models: Sequence[str], ports: Ports) -> int:
+    """Count the models of a training run that ended before it had judged them.
+
+    Where the same question is answered later, that is the same configuration, counted once.
+    """
+    study = _of_training(question, ports)
+    study = replace(study, study_id=_hash([study.study_id, FAILED]))
+    tried = dict.fromkeys(m for m in models if m not in BASELINES)
+    rows = [trial(study, model, PANEL, {}, None, state=FAILED) for model in tried]
+    return ports.ledger.record_trials(rows)
+
+
+def record_generated(
+    question: Mapping[str, Any],
+    model: str,
+    metrics: Mapping[str, Any],
+    net: pl.DataFrame,
+    ports: Ports,
+) -> int:
+    """Count a model that was scored with generated features; `net` has session and net."""
+    row = trial(_of_training(question, ports), f"{model}+generated", PANEL, metrics, net)
+    return ports.ledger.record_trials([row])
 
 
 def _of_training(question: Mapping[str, Any], ports: Ports) -> Study:
