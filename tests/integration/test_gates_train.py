@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from bellwether.bootstrap import Wired, bootstrap
@@ -44,7 +45,7 @@ def ask(home: Path, wired: Wired, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda *words: CliRunner().invoke(app, list(words))
 
 
-def test_the_story_of_a_refusal(ask: Any, wired: Wired) -> None:
+def test_the_story_of_a_refusal(ask: Any, wired: Wired, home: Path) -> None:
     refused = ask(*WORDS, "--skill", "require", "--json")
     told = json.loads(refused.stdout)
     (stand,) = told["standings"]
@@ -59,6 +60,10 @@ def test_the_story_of_a_refusal(ask: Any, wired: Wired) -> None:
     listed = json.loads(ask("releases", "--json").stdout)
     assert [(r["release_id"], r["state"]) for r in listed] == [(release, "refused")]
     assert "refused" in ask("releases").stdout
+
+    client = MlflowClient(Settings(home=home).mlflow)
+    assert client.search_registered_models() == []
+    assert client.search_runs([e.experiment_id for e in client.search_experiments()])
 
     again = ask(*WORDS, "--skill", "require")
     assert again.exit_code == 3

@@ -1,12 +1,16 @@
 """`bellwether retrain`: train again what answers, or say why not."""
 
 from datetime import timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellwether.cli.frame import FAILED, REFUSED, edge, ports, progress_bar, say, settings, tell
 from bellwether.cli.gates import Rules, Skill, policy_file, skill_mode
+
+if TYPE_CHECKING:
+    from bellwether.pipelines.retrain import RetrainReport
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,28 +43,36 @@ def retrain(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to s
     """
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import retrain as use
-        from bellwether.pipelines.gates import declared
 
-        chosen = settings()
+        limits = (sessions, timedelta(days=cool_down_days), timedelta(minutes=budget_minutes))
         config = use.RetrainConfig(
-            release,
-            horizon,
-            sessions,
-            timedelta(days=cool_down_days),
-            timedelta(minutes=budget_minutes),
+            *(release, horizon, *limits),
             anyway=anyway,
-            policy=declared(policy_file(policy), skill_mode(skill)),
-            by=chosen.acting,
-            workers=chosen.workers,
-            quality_bar=chosen.quality_bar,
+            **_given(skill, policy),
         )
-        done = use.run(config, wired.ports, progress)
-        if as_json:
-            tell(done.as_json())
-        else:
-            for line in done.lines():
-                say(line)
-        if done.row.action == "stopped":
-            raise typer.Exit(FAILED)
-        if done.refused:
-            raise typer.Exit(REFUSED)
+        _told(use.run(config, wired.ports, progress), as_json=as_json)
+
+
+def _given(skill: str | None, policy: Path | None) -> dict[str, Any]:
+    """Return the policy, and what this machine's settings say of training."""
+    from bellwether.pipelines.gates import declared
+
+    found = settings()
+    return {
+        "policy": declared(policy_file(policy), skill_mode(skill)),
+        "by": found.acting,
+        "workers": found.workers,
+        "quality_bar": found.quality_bar,
+    }
+
+
+def _told(done: "RetrainReport", *, as_json: bool) -> None:
+    if as_json:
+        tell(done.as_json())
+    else:
+        for line in done.lines():
+            say(line)
+    if done.row.action == "stopped":
+        raise typer.Exit(FAILED)
+    if done.refused:
+        raise typer.Exit(REFUSED)

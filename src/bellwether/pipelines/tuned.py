@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,8 @@ def tuned_walk(
             how.seed,
             how.winsorise,
         )
-
-        def count(one: Trial) -> None:
-            trials.record_search(question, models[0], {scope: Found((one,), None)}, ports)
-
-        drawer = Drawer(ports.work, work, scope, count)
-        return search(inside, config, place, progress, drawer)
+        count = partial(_count, question, models[0], scope, ports)
+        return search(inside, config, place, progress, Drawer(ports.work, work, scope, count))
 
     searches: dict[str, Found] = {}
     scored = []
@@ -95,3 +92,7 @@ def tuned_walk(
     searches[WHOLE] = look(np.arange(len(data.y)), WHOLE)
     record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
     return Tuned(trade(record, data, models, how.horizon_sessions), searches)
+
+
+def _count(question: Mapping[str, Any], model: str, scope: str, ports: Ports, one: Trial) -> None:
+    trials.record_search(question, model, {scope: Found((one,), None)}, ports)
