@@ -20,7 +20,9 @@ from bellwether.core.ports import (
     QualityRow,
     ReleaseRow,
     RepairRow,
+    RetrainingRow,
     RunRow,
+    StandingRow,
     TrialRow,
 )
 from bellwether.core.schemas import (
@@ -293,6 +295,8 @@ class MemoryLedger:
         self._backtests: list[BacktestRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
+        self._standings: dict[str, StandingRow] = {}
+        self._retrainings: list[RetrainingRow] = []
 
     def record_ingestion(self, row: IngestionRow) -> None:
         """Keep one finished ingestion."""
@@ -372,10 +376,36 @@ class MemoryLedger:
         mine = [b for b in self._backtests if key is None or b.key == key]
         return sorted(mine, key=lambda b: (b.finished_at, b.backtest_id), reverse=True)[:limit]
 
-    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
-        """Keep a training run and its releases together."""
+    def record_run(
+        self, run: RunRow, releases: Sequence[ReleaseRow], standings: Sequence[StandingRow] = ()
+    ) -> None:
+        """Keep a training run, its releases and how they stand together."""
         self._runs.append(run)
         self._releases += releases
+        self.record_standings(standings)
+
+    def record_standings(self, rows: Sequence[StandingRow]) -> int:
+        """Keep how releases stand, each once."""
+        before = len(self._standings)
+        self._standings = {row.standing_id: row for row in rows} | self._standings
+        return len(self._standings) - before
+
+    def standings(self, release_id: str | None = None) -> list[StandingRow]:
+        """Return how releases stood, oldest first; of one, or the newest of each."""
+        told = sorted(self._standings.values(), key=lambda row: (row.created_at, row.standing_id))
+        if release_id is not None:
+            return [row for row in told if row.release_id == release_id]
+        newest = {row.release_id: row for row in told}
+        return [row for row in told if newest[row.release_id] is row]
+
+    def record_retraining(self, row: RetrainingRow) -> None:
+        """Keep one decision on training again."""
+        self._retrainings.append(row)
+
+    def retrainings(self, scope: str | None = None) -> list[RetrainingRow]:
+        """Return the decisions on training again, oldest first."""
+        mine = [row for row in self._retrainings if scope in {None, row.scope}]
+        return sorted(mine, key=lambda row: (row.finished_at, row.retraining_id))
 
     def run_by_key(self, key: str) -> RunRow | None:
         """Return the newest run with this key, or None."""

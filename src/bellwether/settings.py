@@ -1,5 +1,6 @@
 """Settings: flags, then the environment (BELLWETHER_*), then bellwether.toml, then defaults."""
 
+import getpass
 import os
 import re
 import tomllib
@@ -17,6 +18,7 @@ from bellwether.core.errors import ConfigError
 PREFIX = "BELLWETHER_"
 FILE = "bellwether.toml"
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+MOST_OF_A_NAME = 128
 SECRETS = frozenset({"database_url", "redis_url", "s3_access_key", "s3_secret_key"})
 
 
@@ -87,6 +89,10 @@ class Settings(BaseModel):
     """Share of sessions without fault that each symbol and all together need to be trained on."""
     workers: int = Field(2, ge=1)
     """Processes for training."""
+    policy: str = ""
+    """File of the policy that gates ask (docs/gates.md); empty means that none is declared."""
+    operator: str = ""
+    """Who acts here, as the ledger names it; empty means the name of the login."""
     schedule_source: str = "sample"
     """Source that the schedule asks after each session: sample or files."""
     schedule_path: str = ""
@@ -139,6 +145,14 @@ class Settings(BaseModel):
         if self.clock in {"auto", "system"}:
             return None
         return datetime.fromisoformat(self.clock).astimezone(UTC)
+
+    @property
+    def acting(self) -> str:
+        """Who acts here."""
+        try:
+            return (self.operator or getpass.getuser())[:MOST_OF_A_NAME]
+        except (KeyError, OSError):  # a container's user need have no name
+            return "unknown"
 
     @property
     def lake(self) -> str:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import crises
-from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
+from bellwether.evaluation.direction import agreement, pesaran_timmermann
 from bellwether.evaluation.drawdowns import drawdowns, under_water
 from bellwether.evaluation.groups import group_means, group_test
 from bellwether.evaluation.periods_of_returns import by_month, rolling_sharpe
@@ -32,6 +32,7 @@ from bellwether.evaluation.sharpe import (
     sharpe_record,
 )
 from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.shifting import shift_test
 
 returns = arrays(
     np.float64, st.integers(2, 80), elements=st.floats(-0.5, 0.5).map(lambda x: round(x, 6))
@@ -194,10 +195,10 @@ def test_direction_sees_signs_alone(seed: int) -> None:
 @given(seeds)
 def test_shift_finds_what_is_there(seed: int) -> None:
     y = np.random.default_rng(seed).normal(size=150)
-    found = circular_shift(agreement, y, y, seed=seed)
+    found = shift_test(y, y, agreement, seed=seed)
     assert found.p == pytest.approx(1 / (1 + found.shifts))
     panel = np.column_stack([y, y])
-    assert circular_shift(agreement, panel, panel, seed=seed).p == found.p
+    assert shift_test(panel, panel, agreement, seed=seed).p == found.p
 
 
 @given(seeds)

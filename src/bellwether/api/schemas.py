@@ -98,7 +98,11 @@ class SkillBody(msgspec.Struct, frozen=True):
     baseline: str | None
     baseline_accuracy: float | None
     shown: Annotated[
-        bool, Meta(description="True only where the difference's interval lies above zero.")
+        bool,
+        Meta(
+            description="True only where the gates show skill of the release, and its calls here "
+            "beat the baseline's beyond chance."
+        ),
     ]
 
 

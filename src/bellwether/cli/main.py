@@ -17,6 +17,7 @@ from bellwether.cli import (
     quality,
     repair,
     requests,
+    retrain,
     service,
 )
 from bellwether.cli.evaluate import evaluate
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-GROUPS = (data, quality, repair, model, backtest, lineage, service, requests, jobs)
+GROUPS = (data, quality, repair, model, backtest, lineage, service, requests, jobs, retrain)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)

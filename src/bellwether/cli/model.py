@@ -2,11 +2,13 @@
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+from bellwether.cli.frame import FAILED, REFUSED, edge, ports, progress_bar, say, settings, tell
+from bellwether.cli.gates import Rules, Skill, policy_file, skill_mode
 from bellwether.models.names import BASELINES, MODELS
 
 if TYPE_CHECKING:
@@ -65,27 +67,26 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     search: Search = None,
     trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
+    skill: Skill = None,
+    policy: Rules = None,
     as_json: Json = False,
 ) -> None:
-    """Train and judge models walk-forward beside baselines, and pack a release.
+    """Train and judge models walk-forward beside baselines, pack a release, and ask the gates of it.
 
-    Exit code 3 where the bars are below the quality bar (`bellwether quality` shows them).
+    Exit code 3 where the bars are below the quality bar (`bellwether quality` shows them), or a gate
+    of the declared policy refuses: the release is kept, and does not answer. Without a policy or
+    --skill the gates are asked too, and only tell.
 
-    Example: bellwether train --model linear --horizon 5
+    Example: bellwether train --model linear --horizon 5 --skill require
     """
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
 
-        chosen = settings()
         config = use.TrainConfig(
-            symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
             model=model,
-            against=_named(against),
             horizon_sessions=horizon,
             seed=seed,
             each=each,
-            workers=chosen.workers,
-            quality_bar=chosen.quality_bar,
             ignore_quality=ignore_quality,
             winsorise=winsorise,
             universe=universe,
@@ -93,17 +94,38 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             search=None if search == "none" else search,
             trials=trials,
             view=view,
+            **_given(symbols, against, policy, skill),
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
 
 
+def _given(
+    symbols: str | None, against: str, policy: Path | None, skill: str | None
+) -> dict[str, Any]:
+    """Return the lists and the policy that a run is given, and what this machine's settings say of it."""
+    from bellwether.pipelines.gates import declared
+
+    found = settings()
+    return {
+        "symbols": tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
+        "against": _named(against),
+        "workers": found.workers,
+        "quality_bar": found.quality_bar,
+        "policy": declared(policy_file(policy), skill_mode(skill)),
+        "by": found.acting,
+    }
+
+
 def _told(report: "TrainReport", *, as_json: bool) -> None:
+    """Print what a run found; ends with 3 where a gate refused."""
     if as_json:
-        tell(asdict(report))
-        return
-    for line in report.lines():
-        say(line)
-    print_table(report.outcome["table"])
+        tell(report.as_json())
+    else:
+        for line in report.lines():
+            say(line)
+        print_table(report.outcome["table"])
+    if report.refused:
+        raise typer.Exit(REFUSED)
 
 
 def _named(against: str) -> tuple[str, ...]:
@@ -148,14 +170,21 @@ def releases(as_json: Json = False) -> None:
     Example: bellwether releases
     """
     with edge(as_json=as_json), ports() as wired:
-        rows = [asdict(r) for r in wired.ports.ledger.releases()]
+        from bellwether.inference.standing import UNASKED, standings
+
+        stand = standings(wired.ports.ledger)
+        rows = [
+            asdict(r) | asdict(stand.get(r.release_id, UNASKED))
+            for r in wired.ports.ledger.releases()
+        ]
         if as_json:
             tell(rows)
             return
         for r in rows:
             say(
                 f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<22} "
-                f"h={r['horizon_sessions']}  {', '.join(r['symbols'])}"
+                f"h={r['horizon_sessions']}  {r['state']:<8}  "
+                f"{'skill shown' if r['skill_shown'] else 'no skill shown'}  {', '.join(r['symbols'])}"
             )
         say(f"{len(rows)} releases.")
 

@@ -75,7 +75,12 @@ def demo(
             say("2/3 Features.")
             _lines(materialize.run(wired.ports, progress).lines())
             say("3/3 Models, each judged only on what came after its training.")
-            asked = train.TrainConfig(workers=chosen.workers, quality_bar=chosen.quality_bar)
+            say(
+                "    The gates are asked in report mode: they tell, and a model without skill is labelled."
+            )
+            asked = train.TrainConfig(
+                workers=chosen.workers, quality_bar=chosen.quality_bar, by=chosen.acting
+            )
             found = train.run(asked, wired.ports, progress)
             _lines(found.lines())
             print_table(found.outcome["table"])

@@ -662,6 +662,46 @@ class TrialRow:
     returns: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class StandingRow:
+    """What the gates said of a release, and whether it may answer for its symbols.
+
+    Rows are only ever added; the newest of a release stands. `state` is `admitted`, `refused` (by a
+    gate of a declared policy) or `waiting` (made beside the one that answers). `report` is JSON: the
+    policy, and every gate's verdict with its figures. `by` says who, `why` why, in a sentence.
+    """
+
+    standing_id: str
+    release_id: str
+    created_at: datetime
+    state: str
+    skill_shown: bool
+    by: str
+    why: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainingRow:
+    """One decision on whether to train again, whatever it was.
+
+    `key` is the hash of all it was decided from. `action` is `trained`, `nothing`, `blocked` or
+    `stopped` (out of budget; it goes on when asked again). `champion` is the release that answered,
+    `release_id` the new one. `report` is JSON: evidence, reasons, comparison.
+    """
+
+    retraining_id: str
+    key: str
+    scope: str
+    started_at: datetime
+    finished_at: datetime
+    by: str
+    action: str
+    champion: str
+    release_id: str | None
+    report: str
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -725,8 +765,26 @@ class Ledger(Protocol):
         """Return trials, oldest first; all, or those of one label or study."""
         ...
 
-    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
-        """Keep a training run and its releases in one transaction."""
+    def record_run(
+        self, run: RunRow, releases: Sequence[ReleaseRow], standings: Sequence[StandingRow] = ()
+    ) -> None:
+        """Keep a training run, its releases and how they stand, in one transaction."""
+        ...
+
+    def record_standings(self, rows: Sequence[StandingRow]) -> int:
+        """Keep how releases stand, all or none, each `standing_id` once; return how many were new."""
+        ...
+
+    def standings(self, release_id: str | None = None) -> list[StandingRow]:
+        """Return how releases stood, oldest first; of one, or the newest of each."""
+        ...
+
+    def record_retraining(self, row: RetrainingRow) -> None:
+        """Keep one decision on training again."""
+        ...
+
+    def retrainings(self, scope: str | None = None) -> list[RetrainingRow]:
+        """Return the decisions on training again, oldest first; all, or those of a scope."""
         ...
 
     def run_by_key(self, key: str) -> RunRow | None:

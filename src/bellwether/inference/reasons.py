@@ -1,6 +1,7 @@
 """Why an answer is less than it could be, counted by kind."""
 
 from bellwether.inference.forecast import LEVEL, OUTSIDE, REFUSED
+from bellwether.inference.standing import FAILED
 from bellwether.telemetry import DEGRADED_ANSWERS
 
 KINDS = (
@@ -13,6 +14,7 @@ KINDS = (
     "no_interval",
     "quality_gate_ignored",
     *("sentiment_away", "sentiment_by_lexicon"),
+    FAILED,
     REFUSED,
     LEVEL,
     OUTSIDE,

@@ -216,6 +216,7 @@ class PredictionService:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
         if served.quality_ignored:
             reasons.append("quality_gate_ignored_when_the_release_was_trained")
+        reasons += self.catalogue.standing(served.release_id).reasons
         return (*reasons, *self._adjusted(vector, served.reads))
 
     def _adjusted(self, vector: FeatureVector, reads: Reads) -> tuple[str, ...]:
@@ -247,7 +248,7 @@ class PredictionService:
             sentiment=sentiment,
             features=views.named(vector.values, served.reads.positions),
             feature_ages_sessions={served.reads.view.name: age},
-            skill=served.skill.get(request.symbol, NO_SKILL),
+            skill=self.catalogue.skill(served, request.symbol) or NO_SKILL,
             explanation=self._explained(served, vector) if request.explain else None,
             degraded=degraded,
         )

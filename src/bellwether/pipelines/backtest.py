@@ -24,11 +24,12 @@ from bellwether.pipelines.backtest_sheet import sheet_of
 from bellwether.pipelines.backtest_walk import walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
-from bellwether.pipelines.trials import PANEL, Study, counted, deflation, trial
+from bellwether.pipelines.trials import PANEL, Study, counted, trial
+from bellwether.pipelines.tried import deflation
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines
 
-FORMAT = 2
+FORMAT = 3
 """Of the report as it is kept; one of another form is made again."""
 
 

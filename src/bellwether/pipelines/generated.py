@@ -5,7 +5,7 @@ and says why, becomes a feature of a view with a name and a source.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from bellwether.features.views import Kept
 from bellwether.models.base import Forecasts
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
+from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import drawn_in, pieces, times_of, told_of
 from bellwether.pipelines.sections import across, own
@@ -36,11 +37,13 @@ def study(
     n: int,
     model: str,
     how: Walk,
-    watermark: datetime,
+    question: Mapping[str, Any],
     ports: Ports,
     progress: Progress,
 ) -> dict[str, Any]:
     """Walk forward with and without the candidates that each fold's past would have chosen.
+
+    The model with them is counted as a trial of the run's `question`; that without is the run's own.
 
     Candidates made of features across symbols look across what those of `data` did.
 
@@ -51,7 +54,8 @@ def study(
         was chosen), table (figures `without` and `with`), and reading (a sentence).
     """
     view = candidates(data.view.features, n)
-    made = _computed(data, Kept(view, data.universe), watermark, ports)
+    known = datetime.fromisoformat(question["watermark"])
+    made = _computed(data, Kept(view, data.universe), known, ports)
     dates = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
     parts, chosen = [], []
     folds = folds_of(data, how)
@@ -64,6 +68,8 @@ def study(
     record = pl.concat(parts).sort("decision_at", "symbol")
     record = trade(record, data, (WITHOUT, WITH), how.horizon_sessions)
     table = {m: figures(record, m, how.horizon_sessions) for m in (WITHOUT, WITH)}
+    net = record.group_by("session").agg(net=pl.col(f"net_{WITH}").mean()).sort("session")
+    trials.record_generated(question, model, table[WITH], net, ports)
     often = Counter(name for names in chosen for name in names).most_common(MOST)
     return {
         "candidates": len(view.features),

@@ -70,7 +70,7 @@ def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -
         "model": config.model,
         "horizon_sessions": horizon,
         "table": table,
-        "skill_shown": overall.shown,
+        "beats_baseline": overall.beats_baseline,
         "reading": reading(table, config.model, overall),
     }
 

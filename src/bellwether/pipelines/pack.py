@@ -186,7 +186,7 @@ def _card(manifest: Mapping[str, Any]) -> str:
         ),
         *_quality(manifest["quality"]),
         "",
-        "| symbol | n | accuracy | 95 % interval | best baseline | its accuracy | skill shown |",
+        "| symbol | n | accuracy | 95 % interval | best baseline | its accuracy | beaten |",
         "|---|---|---|---|---|---|---|",
     ]
     for symbol, k in manifest["skill"].items():
@@ -196,7 +196,7 @@ def _card(manifest: Mapping[str, Any]) -> str:
         lines.append(
             f"| {symbol} | {k['n']} | {k['directional_accuracy']:.3f} | "
             f"{k['ci_low']:.3f} to {k['ci_high']:.3f} | {k['baseline']} | "
-            f"{k['baseline_accuracy']:.3f} | {'yes' if k['shown'] else 'no'} |"
+            f"{k['baseline_accuracy']:.3f} | {'yes' if k['beats_baseline'] else 'no'} |"
         )
     lines += ["", "```json", json.dumps(manifest["code"], indent=1, sort_keys=True), "```", ""]
     return "\n".join(lines)

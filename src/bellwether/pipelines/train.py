@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -11,15 +13,16 @@ import uuid_utils
 
 from bellwether import __version__
 from bellwether.core.errors import MissingRecord, UnknownName
-from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
+from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, StandingRow, quiet
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
 from bellwether.features.views import Kept, view
+from bellwether.inference.standing import REFUSED
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
-from bellwether.pipelines import audit, coverage, generated, mirror, quality
-from bellwether.pipelines.dataset import build
+from bellwether.pipelines import audit, coverage, gates_stand, generated, mirror, quality, trials
+from bellwether.pipelines.dataset import Dataset, build
 from bellwether.pipelines.judging import judge
 from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
@@ -33,7 +36,7 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
-__all__ = ["TrainConfig", "TrainReport", "run"]
+__all__ = ["TrainConfig", "TrainReport", "dataset_of", "question_of", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,17 @@ class TrainReport:
     reused: bool
     outcome: dict[str, Any]
     notes: tuple[str, ...]
+    standings: tuple[StandingRow, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether a gate of a declared policy refused a release."""
+        return any(row.state == REFUSED for row in self.standings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON can hold it."""
+        stand = [gates_stand.told(row) for row in self.standings]
+        return asdict(self) | {"standings": stand, "refused": self.refused}
 
     def lines(self) -> list[str]:
         """Say it in words."""
@@ -62,7 +76,8 @@ class TrainReport:
         own = self.outcome["own"].values()
         left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
         left += [self.outcome[k]["reading"] for k in ("generated",) if k in self.outcome]
-        return [head, self.outcome["reading"], *own, *warned, *refused, *left, *self.notes]
+        stand = gates_stand.lines(self.standings)
+        return [head, self.outcome["reading"], *own, *warned, *refused, *left, *stand, *self.notes]
 
 
 @TRAIN_FAILURES.count_exceptions()
@@ -85,7 +100,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     QualityTooLow
         If too many sessions are faulty, unless that is to be ignored.
     """
-    question, watermark, symbols = _question(config, ports)
+    question, watermark, symbols = question_of(config, ports)
     asked = quality.QualityConfig(symbols=symbols, bar=config.quality_bar, watermark=watermark)
     inspected = quality.demand(asked, ports, ignore=config.ignore_quality)
     key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
@@ -93,37 +108,105 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     if known is not None:
         TRAIN_RUNS.labels("reused").inc()
         notes = mirror.run(ports, progress).notes()
-        return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
+        outcome = json.loads(known.outcome)
+        return TrainReport(known.run_id, True, outcome, notes, _again(outcome, key, config, ports))
     reads = Kept(view(config.view), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
-    name, members = config.universe, None
-    if name is not None:
-        members = partial(of_members, universe=ports.lake.universe(name), name=name)
-    data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
-    outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
-    if config.generate:
-        how = walk_of(config)
-        outcome["generated"] = generated.study(
-            data, config.generate, config.model, how, watermark, ports, progress
-        )
+    data = dataset_of(config, symbols, watermark, ports)
+    with _counted(config, question, ports):
+        bars = _fit_for_use(inspected, config)
+        outcome, made = judge(config, data, question, ports, progress, bars)
+        outcome |= _generated(config, data, question, ports, progress)
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
     outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
-    finished = ports.wall.now()
+    stand = tuple(_stand(m.release_id, key, config, ports) for m in made)
+    outcome["skill_shown"] = all(row.skill_shown for row in stand)
     run_id = str(uuid_utils.uuid7())
     row = RunRow(
-        run_id, key, started, finished, watermark, json.dumps(question), json.dumps(outcome)
+        *(run_id, key, started, ports.wall.now(), watermark),
+        json.dumps(question),
+        json.dumps(outcome),
     )
-    ports.ledger.record_run(row, [_release(m, run_id, config, finished) for m in made])
+    releases = [_release(m, run_id, config, row.finished_at) for m in made]
+    ports.ledger.record_run(row, releases, stand)
     TRAIN_RUNS.labels("trained").inc()
     RELEASES_PACKED.labels(config.model).inc(len(made))
-    return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes())
+    return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes(), stand)
 
 
-def _question(
+def dataset_of(
+    config: TrainConfig, symbols: tuple[str, ...], watermark: datetime, ports: Ports
+) -> Dataset:
+    """Assemble what a run trains on and judges; raises as `dataset.build` does."""
+    name, members = config.universe, None
+    if name is not None:
+        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    return build(
+        symbols, view(config.view), config.horizon_sessions, watermark, ports, members, name
+    )
+
+
+@contextmanager
+def _counted(config: TrainConfig, question: dict[str, Any], ports: Ports) -> Iterator[None]:
+    """Count the models as failed trials where the work ends before its end."""
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        if not ended:
+            trials.record_broken(question, (config.model, *config.against), ports)
+
+
+def _generated(
+    config: TrainConfig,
+    data: Dataset,
+    question: dict[str, Any],
+    ports: Ports,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return the study of generated features, where that was asked for."""
+    if not config.generate:
+        return {}
+    asked = (config.generate, config.model, walk_of(config), question)
+    return {"generated": generated.study(data, *asked, ports, progress)}
+
+
+def _stand(release_id: str, key: str, config: TrainConfig, ports: Ports) -> StandingRow:
+    row = gates_stand.stand(release_id, key, config.asked, config.by, ports)
+    return (
+        gates_stand.waiting(row, "it was made beside the one that answers.")
+        if config.waits
+        else row
+    )
+
+
+def _again(
+    outcome: dict[str, Any], key: str, config: TrainConfig, ports: Ports
+) -> tuple[StandingRow, ...]:
+    """Return how the releases of an earlier run stand; under another policy gates are asked anew."""
+    found = []
+    for release_id in outcome["releases"].values():
+        row = gates_stand.known(release_id, config.asked, ports)
+        if row is None:
+            row = _stand(release_id, key, config, ports)
+            ports.ledger.record_standings([row])
+        found.append(row)
+    return tuple(found)
+
+
+def question_of(
     config: TrainConfig, ports: Ports
 ) -> tuple[dict[str, Any], datetime, tuple[str, ...]]:
+    """Return what is asked, as JSON can hold it, the state of the lake and the symbols.
+
+    Raises
+    ------
+    UnknownName, MissingRecord
+        As `run` says.
+    """
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
@@ -138,7 +221,7 @@ def _question(
             raise UnknownName("symbol", symbol, known, "Ingest its bars first.")
     listed = _listed(config, ports, known)
     symbols = tuple(sorted(config.symbols or listed))
-    left_out = {"workers", "symbols", "quality_bar"}
+    left_out = {"workers", "symbols", "quality_bar", "policy", "by", "waits"}
     optional = ("ignore_quality", "winsorise", "universe", "generate", "search")
     left_out |= {name for name in optional if not getattr(config, name)}
     left_out |= set() if config.search else {"trials"}

@@ -1,7 +1,8 @@
 """What is asked of a training run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bellwether.evaluation.gate_policy import Policy
 from bellwether.features.views import DEFAULT
 from bellwether.pipelines.walk import Walk
 from bellwether.quality.treatments import QUALITY_BAR
@@ -20,6 +21,10 @@ class TrainConfig:
     deviations; what is judged is never drawn in. None leaves them as they are. `generate` tries so
     many features made by a grammar, chosen inside folds, beside the model without them. `search` (grid, random or bayes) tries
     `trials` configurations of the model inside each training set.
+
+    `policy` is what the gates ask of what is packed; None where nobody declared one. `by` says who
+    asks. A release that `waits` does not answer before somebody says so. None of them changes what
+    is trained, or is part of the question.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -39,6 +44,16 @@ class TrainConfig:
     search: str | None = None
     trials: int = 50
     view: str = DEFAULT
+    policy: Policy | None = None
+    by: str = "local"
+    waits: bool = False
+
+    @property
+    def asked(self) -> Policy | None:
+        """The policy in force: the gate that was overridden by name is not asked."""
+        if self.policy is None or not self.ignore_quality:
+            return self.policy
+        return replace(self.policy, off=(*self.policy.off, "data_quality"))
 
 
 def walk_of(config: TrainConfig) -> Walk:

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ import polars as pl
 
 from bellwether.core.ports import Ports, Progress
 from bellwether.models.spaces import Params
+from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Place, Recipe, pieces, score, times_of
-from bellwether.pipelines.search import Drawer, Found, Inside, SearchConfig, search
+from bellwether.pipelines.search import Drawer, Found, Inside, SearchConfig, Trial, search
 from bellwether.pipelines.walk import Walk, folds_of, trade
 
 WHOLE = "all"
@@ -59,7 +61,8 @@ def tuned_walk(
 ) -> Tuned:
     """Search the first model inside each training set, refit it with what was found, score it once.
 
-    The others are as they are. Trials are kept as they end, so that a killed run goes on.
+    The others are as they are. Trials are counted and kept as they end, so that a killed run goes on,
+    and those of one that never does are in the ledger.
     """
     folds = folds_of(data, how)
     recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
@@ -76,7 +79,8 @@ def tuned_walk(
             how.seed,
             how.winsorise,
         )
-        return search(inside, config, place, progress, Drawer(ports.work, work, scope))
+        count = partial(_count, question, models[0], scope, ports)
+        return search(inside, config, place, progress, Drawer(ports.work, work, scope, count))
 
     searches: dict[str, Found] = {}
     scored = []
@@ -88,3 +92,7 @@ def tuned_walk(
     searches[WHOLE] = look(np.arange(len(data.y)), WHOLE)
     record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
     return Tuned(trade(record, data, models, how.horizon_sessions), searches)
+
+
+def _count(question: Mapping[str, Any], model: str, scope: str, ports: Ports, one: Trial) -> None:
+    trials.record_search(question, model, {scope: Found((one,), None)}, ports)
