@@ -21,6 +21,8 @@ class Walk:
     """How the walk-forward is cut; sizes in unique decision dates.
 
     `winsorise` draws the targets of each fold's training rows in to so many robust deviations.
+    `window_dates` forgets what was decided earlier (None: nothing), `embargo_dates` keeps so many
+    further dates between the last outcome trained on and a test.
     """
 
     horizon_sessions: int
@@ -29,6 +31,8 @@ class Walk:
     seed: int = 0
     workers: int = 1
     winsorise: float | None = None
+    window_dates: int | None = None
+    embargo_dates: int = 0
 
 
 def walk(
@@ -63,6 +67,8 @@ def folds_of(data: Dataset, how: Walk) -> list[Fold]:
         data.rows["label_known_at"].dt.replace_time_zone(None).to_numpy(),
         min_train_dates=how.min_train_dates,
         test_dates=how.test_dates,
+        window_dates=how.window_dates,
+        embargo_dates=how.embargo_dates,
     )
 
 
