@@ -43,6 +43,25 @@ Search = Annotated[
     str | None,
     typer.Option(help="Search the model inside each training set: none, grid, random or bayes."),
 ]
+Window = Annotated[
+    str, typer.Option(help="Train on all of the past (expanding), or on so many sessions of it.")
+]
+Embargo = Annotated[
+    int,
+    typer.Option(min=0, help="Sessions kept free between the last outcome trained on and a test."),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        help="Choose features inside each training set: ic, mi, mrmr, stability, permutation or "
+        "contributions."
+    ),
+]
+Most = Annotated[int | None, typer.Option("--select-k", help="Choose the best so many.")]
+Fdr = Annotated[
+    float | None,
+    typer.Option(help="Choose what passes with this share of false ones expected; 0.1 by default."),
+]
 Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
@@ -63,6 +82,11 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     winsorise: Winsorise = None,
     generate: Generate = None,
     search: Search = None,
+    select: Select = None,
+    select_k: Most = None,
+    fdr: Fdr = None,
+    window: Window = "expanding",
+    embargo: Embargo = 0,
     trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
     as_json: Json = False,
@@ -92,6 +116,11 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             generate=generate,
             search=None if search == "none" else search,
             trials=trials,
+            select=None if select == "none" else select,
+            select_most=select_k,
+            false_share=fdr,
+            window_sessions=_window(window),
+            embargo_sessions=embargo,
             view=view,
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
@@ -104,6 +133,28 @@ def _told(report: "TrainReport", *, as_json: bool) -> None:
     for line in report.lines():
         say(line)
     print_table(report.outcome["table"])
+    if "importance" in report.outcome:
+        print_importance(report.outcome["importance"])
+
+
+def _window(text: str) -> int | None:
+    if text == "expanding":
+        return None
+    from bellwether.core.errors import InvalidRequest
+
+    if not text.isdigit() or int(text) < 1:
+        raise InvalidRequest("--window", f"{text!r} is neither expanding nor a number of sessions")
+    return int(text)
+
+
+def print_importance(found: dict[str, Any], most: int = 10) -> None:
+    """Print what moved a model over the folds, the most first."""
+    say("")
+    say(f"{'what moved it':<28} {'share':>6} {'R2 lost':>9}  {'95 % interval':>20}  by fold")
+    for name, f in list(found["features"].items())[:most]:
+        span = "-" if f["low"] is None else f"{f['low']:+.4f} to {f['high']:+.4f}"
+        folds = " ".join(f"{100 * s:.0f}" for s in f["by_fold"][-12:])
+        say(f"{name:<28} {f['share']:>6.1%} {f['r2_lost']:>+9.4f}  {span:>20}  {folds}")
 
 
 def _named(against: str) -> tuple[str, ...]:

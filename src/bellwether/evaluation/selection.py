@@ -76,11 +76,11 @@ def select(
     if unique.size < MIN_DATES:
         raise InvalidRequest("dates", f"{unique.size} decision dates, at least {MIN_DATES} needed")
     block = day * blocks // unique.size
-    ic, p = _tested(X, y, block, blocks)
+    ic, p = tested(X, y, block, blocks)
     information = np.array([_information(X[:, j].astype(np.float64), y) for j in range(X.shape[1])])
     passed = _discoveries(p, false_share)
     order = passed[np.argsort(-np.abs(ic[passed]), kind="stable")]
-    return Selection(_distinct(X, order, most), ic, p, information)
+    return Selection(distinct(X, order, most), ic, p, information)
 
 
 def _check(X: Matrix, y: Floats, dates: npt.NDArray[np.datetime64], most: int) -> None:
@@ -92,7 +92,11 @@ def _check(X: Matrix, y: Floats, dates: npt.NDArray[np.datetime64], most: int) -
         raise InvalidRequest("most", f"is {most}, at least 1 needed")
 
 
-def _tested(X: Matrix, y: Floats, block: npt.NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
+def tested(X: Matrix, y: Floats, block: npt.NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
+    """Return each column's rank correlation with `y`, a mean over n blocks, and its p by t over them.
+
+    `block` numbers the block of each row from 0; a p is NaN where half of the blocks say nothing.
+    """
     rows = np.full((n, X.shape[1]), np.nan)
     for b in range(n):
         mine = block == b
@@ -159,7 +163,8 @@ def _discoveries(p: Floats, false_share: float) -> npt.NDArray[np.int64]:
     return order[: below[-1] + 1 if below.size else 0].astype(np.int64)
 
 
-def _distinct(X: Matrix, order: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+def distinct(X: Matrix, order: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Return the first `most` columns of `order` that repeat none before (rank correlation to 0.95)."""
     kept: list[int] = []
     ranks: list[Floats] = []
     for j in order:

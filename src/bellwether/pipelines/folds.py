@@ -12,12 +12,15 @@ import polars as pl
 
 from bellwether.core.errors import Unavailable
 from bellwether.core.ports import Progress, WorkFiles
+from bellwether.evaluation.importance import Weighed
 from bellwether.evaluation.splits import Fold
-from bellwether.models.base import Column, Forecasts, Instants, Matrix
-from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
+from bellwether.models.base import Column, Forecaster, Forecasts, Instants, Matrix
+from bellwether.models.factory import BASELINES, READ_BY_BASELINES
 from bellwether.models.packed import PackedModel
+from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.weighing import weigh
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
@@ -40,7 +43,8 @@ class Recipe:
 
     `models[0]` is the one whose ageing is followed: it also forecasts the next `ages` periods.
     `winsorise` draws training targets in to so many robust deviations; `params` are what models are
-    made with, by name, where that is not their own.
+    made with, by name, where that is not their own. `chosen` are the columns that a model reads, by
+    name, where those are not all. About `weighed_rows` of each test set say what moves the first.
     """
 
     models: tuple[str, ...]
@@ -49,6 +53,8 @@ class Recipe:
     winsorise: float | None = None
     ages: int = 0
     params: Mapping[str, Params] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    weighed_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +94,13 @@ class Scored:
     """What the models of one fold said.
 
     `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
-    a session of the periods after it: what the main model of this fold was worth then.
+    a session of the periods after it: what the main model of this fold was worth then. `weighed` says what
+    moved it, where that was asked; a fold that was kept is without it.
     """
 
     told: pl.DataFrame
     aged: pl.DataFrame
+    weighed: Weighed | None = None
 
 
 def score(
@@ -177,7 +185,8 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     later: Sequence[npt.NDArray[np.int64]],
     recipe: Recipe,
 ) -> tuple[int, Scored]:
-    packed = fitted(X, y, times, fold.train, recipe)
+    models = fitted(X, y, times, fold.train, recipe)
+    packed = {name: model.pack() for name, model in models.items()}
     told = {
         name: PackedModel(content).predict(_seen(X, fold.test, name, recipe))
         for name, content in packed.items()
@@ -187,25 +196,32 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
         _aged(age, main.predict(_seen(X, rows, recipe.models[0], recipe)), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
     ]
-    return at, Scored(told_of(told), pl.concat(aged))
+    weighed = None
+    if recipe.weighed_rows:
+        first, rows = recipe.models[0], recipe.weighed_rows
+        seen = _seen(X, fold.test, first, recipe)
+        out = (y[fold.test], times[fold.test, 0])
+        weighed = weigh(models[first], seen, *out, rows=rows, seed=recipe.seed)
+    return at, Scored(told_of(told), pl.concat(aged), weighed)
 
 
 def fitted(
     X: Matrix, y: Column, times: Instants, train: npt.NDArray[np.int64], recipe: Recipe
-) -> dict[str, bytes]:
-    """Fit each model on some rows and return it packed.
+) -> dict[str, Forecaster]:
+    """Fit each model on some rows.
 
     Columns of `X` beyond those of the recipe are READ_BY_BASELINES, which baselines alone see.
     """
     targets = drawn_in(y[train], recipe.winsorise)
     beside = READ_BY_BASELINES[: X.shape[1] - len(recipe.columns)]
-    packed = {}
+    found = {}
     for name in recipe.models:
         columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
         rows = _seen(X, train, name, recipe)
-        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
-        packed[name] = model.fit(rows, targets, times=times[train]).pack()
-    return packed
+        params, chosen = recipe.params.get(name), recipe.chosen.get(name)
+        model = reading(name, columns, chosen, seed=recipe.seed, params=params)
+        found[name] = model.fit(rows, targets, times=times[train])
+    return found
 
 
 def _seen(X: Matrix, rows: npt.NDArray[np.int64], name: str, recipe: Recipe) -> Matrix:

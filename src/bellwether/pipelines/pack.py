@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
@@ -19,8 +19,9 @@ from bellwether.evaluation.record import residuals, skill
 from bellwether.features.labels import label_name
 from bellwether.features.sketch import sketched
 from bellwether.models.explain import contributions
-from bellwether.models.factory import BASELINES, make
+from bellwether.models.factory import BASELINES
 from bellwether.models.packed import PackedModel
+from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import drawn_in, times_of
@@ -28,6 +29,8 @@ from bellwether.pipelines.folds import drawn_in, times_of
 GOLDEN_ROWS = 16
 IMPORTANCE_ROWS = 256
 COVERAGE = 0.9
+NOT_ASKED = ("quality", "importance")
+"""What comes with a question and is no part of it."""
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "ta-lib", "xgboost-cpu")
 
 
@@ -50,15 +53,19 @@ def pack(
     question: Mapping[str, Any],
     ports: Ports,
     params: Params | None = None,
+    chosen: Sequence[int] | None = None,
 ) -> Made:
     """Fit `model` on all rows known by now, calibrate it on its record, and save the release.
 
-    `params` are what a search found. `question` is what the run was asked, with what is known of its bars as `quality`. `record` is the walk-forward of the same scope, or None where history was too short for one:
+    `params` are what a search found, `chosen` the columns that are read where not all are. With
+    `window_sessions` in the question, all rows are those of the newest so many decision dates. `question` is what the run was asked, with what is known of its bars as `quality` and what moved the model as `importance`. `record` is the walk-forward of the same scope, or None where history was too short for one:
     such a release answers without an interval and without skill.
     """
+    data = data.newest(question.get("window_sessions"))
     targets = drawn_in(data.y, question.get("winsorise"))
-    chosen = make(model, data.view.model_columns, seed=question["seed"], params=params)
-    fitted = chosen.fit(data.X, targets, times=times_of(data))
+    columns = data.view.model_columns
+    maker = reading(model, columns, chosen, seed=question["seed"], params=params)
+    fitted = maker.fit(data.X, targets, times=times_of(data))
     content, explainer = fitted.pack(), fitted.explainer()
     horizon = int(question["horizon_sessions"])
     symbols = tuple(sorted(data.series))
@@ -69,6 +76,8 @@ def pack(
         "calibration": None if calibration is None else asdict(calibration),
         "coverage_realised": realised,
         "params": dict(params or {}),
+        "chosen": None if chosen is None else [columns[j] for j in chosen],
+        "importance_over_time": question.get("importance"),
         "importance": _importance(explainer, data),
         "skill": {s: asdict(k) for s, k in told.items()},
     }
@@ -108,7 +117,7 @@ def _described(
             "last": str(data.rows["session"].max()),
         },
         "costs": {**asdict(Costs()), "switched_off": list(Costs().switched_off())},
-        "question": {k: v for k, v in question.items() if k != "quality"},
+        "question": {k: v for k, v in question.items() if k not in NOT_ASKED},
         "quality": question.get("quality"),
         "code": {"bellwether": __version__, **{p: version(p) for p in _libraries(model)}},
     }

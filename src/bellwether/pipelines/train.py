@@ -25,7 +25,7 @@ from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
 from bellwether.pipelines.search import SearchConfig
 from bellwether.pipelines.sections import newest_state
-from bellwether.pipelines.train_config import TrainConfig, walk_of
+from bellwether.pipelines.train_config import TrainConfig, rule_of, walk_of
 from bellwether.telemetry import (
     RELEASES_PACKED,
     TRAIN_FAILURES,
@@ -33,6 +33,8 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
+SPARED = ("window_sessions", "embargo_sessions", "select", "select_most", "false_share")
+"""What a question does not mention where it is not asked for."""
 __all__ = ["TrainConfig", "TrainReport", "run"]
 
 
@@ -61,7 +63,8 @@ class TrainReport:
         refused = [r["words"] for r in self.outcome.get("refused", ())]
         own = self.outcome["own"].values()
         left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
-        left += [self.outcome[k]["reading"] for k in ("generated",) if k in self.outcome]
+        parts = ("generated", "selection", "importance")
+        left += [self.outcome[k]["reading"] for k in parts if k in self.outcome]
         return [head, self.outcome["reading"], *own, *warned, *refused, *left, *self.notes]
 
 
@@ -139,7 +142,7 @@ def _question(
     listed = _listed(config, ports, known)
     symbols = tuple(sorted(config.symbols or listed))
     left_out = {"workers", "symbols", "quality_bar"}
-    optional = ("ignore_quality", "winsorise", "universe", "generate", "search")
+    optional = ("ignore_quality", "winsorise", "universe", "generate", "search", *SPARED)
     left_out |= {name for name in optional if not getattr(config, name)}
     left_out |= set() if config.search else {"trials"}
     question = {k: v for k, v in asdict(config).items() if k not in left_out}
@@ -164,6 +167,7 @@ def _view(config: TrainConfig) -> FeatureView:
     if config.search is not None:
         SearchConfig(config.search, config.trials)  # refuses what cannot be searched
         space_of(config.model)
+    rule_of(config)
     if config.generate is not None:
         candidates(chosen.features, config.generate)
     return chosen

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 
+from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.choosing import METHODS, Rule
 from bellwether.features.views import DEFAULT
 from bellwether.pipelines.walk import Walk
 from bellwether.quality.treatments import QUALITY_BAR
+
+
+FALSE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,11 @@ class TrainConfig:
     deviations; what is judged is never drawn in. None leaves them as they are. `generate` tries so
     many features made by a grammar, chosen inside folds, beside the model without them. `search` (grid, random or bayes) tries
     `trials` configurations of the model inside each training set.
+
+    `window_sessions` trains on the newest so many decision dates only, `embargo_sessions` keeps so
+    many between the last outcome trained on and a test. `select` names how features are chosen inside
+    each training set (`evaluation.choosing.METHODS`): the best `select_most`, or those that pass with
+    a `false_share` of false ones expected (0.1 where neither is given).
     """
 
     symbols: tuple[str, ...] | None = None
@@ -37,6 +47,11 @@ class TrainConfig:
     winsorise: float | None = None
     generate: int | None = None
     search: str | None = None
+    window_sessions: int | None = None
+    embargo_sessions: int = 0
+    select: str | None = None
+    select_most: int | None = None
+    false_share: float | None = None
     trials: int = 50
     view: str = DEFAULT
 
@@ -50,4 +65,27 @@ def walk_of(config: TrainConfig) -> Walk:
         config.seed,
         config.workers,
         config.winsorise,
+        config.window_sessions,
+        config.embargo_sessions,
     )
+
+
+def rule_of(config: TrainConfig) -> Rule | None:
+    """Return how features are chosen; None where all are read.
+
+    Raises
+    ------
+    InvalidRequest
+        If it cannot be done so, or not together with a search.
+    """
+    if config.select is None:
+        if config.select_most is not None or config.false_share is not None:
+            raise InvalidRequest("select", f"say how: one of {', '.join(METHODS)}")
+        return None
+    if config.search is not None:
+        raise InvalidRequest(
+            "select, search", "one of the two: choose features, or search parameters"
+        )
+    both_open = config.select_most is None and config.false_share is None
+    share = FALSE_SHARE if both_open else config.false_share
+    return Rule(config.select, config.select_most, share, config.seed)
