@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+from bellwether.cli.importance import print_importance
 from bellwether.models.names import BASELINES, MODELS
 
 if TYPE_CHECKING:
     from bellwether.pipelines.train import TrainReport
 
 app = typer.Typer()
+
+
+def _unless_none(text: str) -> str | None:
+    return None if text == "none" else text
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
@@ -41,10 +47,14 @@ View = Annotated[
 ]
 Search = Annotated[
     str | None,
-    typer.Option(help="Search the model inside each training set: none, grid, random or bayes."),
+    typer.Option(
+        parser=_unless_none,
+        metavar="KIND",
+        help="Search the model inside each training set: none, grid, random or bayes.",
+    ),
 ]
-Window = Annotated[
-    str, typer.Option(help="Train on all of the past (expanding), or on so many sessions of it.")
+WindowSessions = Annotated[
+    int | None, typer.Option(min=1, help="Train on the newest so many sessions; all by default.")
 ]
 Embargo = Annotated[
     int,
@@ -53,14 +63,11 @@ Embargo = Annotated[
 Select = Annotated[
     str | None,
     typer.Option(
+        parser=_unless_none,
+        metavar="METHOD[:K]",
         help="Choose features inside each training set: ic, mi, mrmr, stability, permutation or "
-        "contributions."
+        "contributions; mi:20 takes the best 20, mi:5% what passes with 5% false ones (10% alone).",
     ),
-]
-Most = Annotated[int | None, typer.Option("--select-k", help="Choose the best so many.")]
-Fdr = Annotated[
-    float | None,
-    typer.Option(help="Choose what passes with this share of false ones expected; 0.1 by default."),
 ]
 Winsorise = Annotated[
     float | None,
@@ -83,9 +90,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     generate: Generate = None,
     search: Search = None,
     select: Select = None,
-    select_k: Most = None,
-    fdr: Fdr = None,
-    window: Window = "expanding",
+    window_sessions: WindowSessions = None,
     embargo: Embargo = 0,
     trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
@@ -100,30 +105,35 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
 
-        chosen = settings()
         config = use.TrainConfig(
-            symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
             model=model,
-            against=_named(against),
             horizon_sessions=horizon,
             seed=seed,
             each=each,
-            workers=chosen.workers,
-            quality_bar=chosen.quality_bar,
             ignore_quality=ignore_quality,
             winsorise=winsorise,
             universe=universe,
             generate=generate,
-            search=None if search == "none" else search,
+            search=search,
             trials=trials,
-            select=None if select == "none" else select,
-            select_most=select_k,
-            false_share=fdr,
-            window_sessions=_window(window),
+            select=select,
+            window_sessions=window_sessions,
             embargo_sessions=embargo,
             view=view,
+            **_given(symbols, against),
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
+
+
+def _given(symbols: str | None, against: str) -> dict[str, Any]:
+    """Return the lists that a training run is given, and what this machine's settings say of it."""
+    found = settings()
+    return {
+        "symbols": tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
+        "against": _named(against),
+        "workers": found.workers,
+        "quality_bar": found.quality_bar,
+    }
 
 
 def _told(report: "TrainReport", *, as_json: bool) -> None:
@@ -135,26 +145,6 @@ def _told(report: "TrainReport", *, as_json: bool) -> None:
     print_table(report.outcome["table"])
     if "importance" in report.outcome:
         print_importance(report.outcome["importance"])
-
-
-def _window(text: str) -> int | None:
-    if text == "expanding":
-        return None
-    from bellwether.core.errors import InvalidRequest
-
-    if not text.isdigit() or int(text) < 1:
-        raise InvalidRequest("--window", f"{text!r} is neither expanding nor a number of sessions")
-    return int(text)
-
-
-def print_importance(found: dict[str, Any], most: int = 10) -> None:
-    """Print what moved a model over the folds, the most first."""
-    say("")
-    say(f"{'what moved it':<28} {'share':>6} {'R2 lost':>9}  {'95 % interval':>20}  by fold")
-    for name, f in list(found["features"].items())[:most]:
-        span = "-" if f["low"] is None else f"{f['low']:+.4f} to {f['high']:+.4f}"
-        folds = " ".join(f"{100 * s:.0f}" for s in f["by_fold"][-12:])
-        say(f"{name:<28} {f['share']:>6.1%} {f['r2_lost']:>+9.4f}  {span:>20}  {folds}")
 
 
 def _named(against: str) -> tuple[str, ...]:

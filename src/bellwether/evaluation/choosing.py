@@ -23,6 +23,7 @@ BY_MODEL = ("permutation", "contributions")
 METHODS = (*BY_ROWS, *BY_MODEL)
 BLOCKS = 20
 MOST = 1000
+FALSE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,36 @@ class Rule:
         if (self.most is None) == (self.false_share is None):
             raise InvalidRequest("select", "needs either a number of features or a false share")
         if self.most is not None and not 1 <= self.most <= MOST:
-            raise InvalidRequest("select_k", f"is {self.most}, must be from 1 to {MOST}")
+            raise InvalidRequest("select", f"{self.most} features, must be from 1 to {MOST}")
         if self.false_share is not None and not 0 < self.false_share < 1:
-            raise InvalidRequest("fdr", f"is {self.false_share}, must lie between 0 and 1")
+            raise InvalidRequest(
+                "select", f"a share of {self.false_share}, must be between 0 and 1"
+            )
+
+
+def rule(text: str, seed: int = 0) -> Rule:
+    """Read how features are chosen: `mi` (at most 10 % false ones), `mi:20` (the best 20), `mi:5%`.
+
+    Raises
+    ------
+    InvalidRequest
+        If it cannot be read, or names no method.
+
+    Examples
+    --------
+    >>> rule("mi:20").most, rule("ic:5%").false_share, rule("stability").false_share
+    (20, 0.05, 0.1)
+    """
+    method, colon, many = text.partition(":")
+    if not colon:
+        return Rule(method, false_share=FALSE_SHARE, seed=seed)
+    try:
+        if many.endswith("%"):
+            return Rule(method, false_share=float(many[:-1]) / 100, seed=seed)
+        return Rule(method, most=int(many), seed=seed)
+    except ValueError as error:
+        wanted = "a number of features, or a share such as 5%"
+        raise InvalidRequest("select", f"{many!r} is not {wanted}") from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +178,8 @@ def _far_apart(X: Matrix, relevance: Floats, order: Columns, most: int) -> Colum
     if order.size == 0:
         return order
     shared = redundancy(X[:, order])
-    left, taken = list(range(order.size)), []
+    left = list(range(order.size))
+    taken: list[int] = []
     while left and len(taken) < most:
         worth = [relevance[order[i]] - (shared[i, taken].mean() if taken else 0.0) for i in left]
         taken.append(left.pop(int(np.argmax(worth))))

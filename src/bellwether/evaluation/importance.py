@@ -119,7 +119,12 @@ def _shares(moved: Floats) -> Floats:
 
 def _stability(shares: Floats) -> dict[str, Any]:
     varied = shares[np.ptp(shares, axis=1) > 0]
-    nothing = {"kendall_next": [], "kendall_tau": None, "spearman": None, "kendall_w": None}
+    nothing: dict[str, Any] = {
+        "kendall_next": [],
+        "kendall_tau": None,
+        "spearman": None,
+        "kendall_w": None,
+    }
     m, k = varied.shape
     if m < 2 or k < MIN_FEATURES:  # noqa: PLR2004
         return nothing

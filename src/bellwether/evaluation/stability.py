@@ -76,7 +76,9 @@ def false_ones(share: Floats, each: int) -> Floats:
     """
     k = share.size
     beyond = 2 * np.nan_to_num(share) - 1
-    return np.divide(each**2, beyond * k, out=np.full(k, np.inf), where=beyond > 0)
+    found = np.full(k, np.inf)
+    np.divide(each**2, beyond * k, out=found, where=beyond > 0)
+    return found
 
 
 def each_for(false_share: float, k: int) -> int:

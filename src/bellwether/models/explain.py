@@ -37,12 +37,17 @@ def contributions(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) ->
         return base, _trees(explainer, x)
     if "signs" in explainer:
         return base, np.sign(np.nan_to_num(x)) * explainer["signs"].astype(np.float64)
+    return base, _linear(explainer, x)
+
+
+def _linear(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     coefficients = explainer["coefficients"].astype(np.float64)
     if "mean" not in explainer:
-        return base, coefficients
+        return coefficients
     z = (x - explainer["mean"].astype(np.float64)) / explainer["scale"].astype(np.float64)
     clip = float(explainer["clip"][0])
-    return base, coefficients * np.clip(np.nan_to_num(z), -clip, clip)
+    added: npt.NDArray[np.float64] = coefficients * np.clip(np.nan_to_num(z), -clip, clip)
+    return added
 
 
 def _chosen(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> Shares:

@@ -59,7 +59,10 @@ class Dataset:
             return np.arange(self.rows.height)
         known = self.rows["decision_at"].unique().sort()
         oldest = known[max(0, known.len() - dates)]
-        return (self.rows["decision_at"] >= oldest).arg_true().to_numpy().astype(np.int64)
+        found: npt.NDArray[np.int64] = np.flatnonzero(
+            (self.rows["decision_at"] >= oldest).to_numpy()
+        )
+        return found
 
     def newest(self, dates: int | None) -> "Dataset":
         """Return only the rows of the newest so many decision dates; None: all of them."""

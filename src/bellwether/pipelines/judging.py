@@ -36,8 +36,8 @@ def judge(
     how, horizon = walk_of(config), config.horizon_sessions
     found = walked(config, data, question, ports, progress)
     record = found.record
-    told = question | {"quality": bars, "importance": found.told.get("importance")}
-    made = [pack(config.model, PANEL, data, record, told, ports, found.params, found.chosen)]
+    told = question | {"quality": bars}
+    made = [pack(config.model, PANEL, data, record, told, ports, found.making)]
     own, own_tables, books = _each(config, data, models, how, progress)
     outcome = _outcome(config, record, found.models) | {
         "own_models": own_tables,
@@ -51,7 +51,7 @@ def judge(
     judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)
-    if found.chosen is not None:
+    if found.making.chosen is not None:
         plain = outcome["table"][without(config.model)]
         record_without(question, config.model, plain, record, ports)
     return outcome, made

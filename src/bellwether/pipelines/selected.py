@@ -33,8 +33,6 @@ from bellwether.pipelines.walk import WEIGHED_ROWS, Walk, folds_of, trade
 
 WHOLE = "all"
 SHOWN = 5
-ASKED = ("select", "select_most", "false_share")
-"""What of a question says how features are chosen."""
 
 
 def without(model: str) -> str:
@@ -129,7 +127,7 @@ def _choose_all(
     return found
 
 
-def _choose(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster gets each once
+def _choose(
     X: Matrix,
     y: Column,
     times: Instants,
@@ -199,7 +197,7 @@ def record_without(
     ports: Ports,
 ) -> int:
     """Count the model with all features as what it is: the same configuration without a choice."""
-    plain = {k: v for k, v in question.items() if k not in ASKED}
+    plain = {k: v for k, v in question.items() if k != "select"}
     book = trials.book(record, [without(model)]).rename({f"net_{without(model)}": f"net_{model}"})
     return trials.record_training(
         plain, (model,), {PANEL: {model: figures}}, {PANEL: book}, (), ports

@@ -33,7 +33,7 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
-SPARED = ("window_sessions", "embargo_sessions", "select", "select_most", "false_share")
+SPARED = ("window_sessions", "embargo_sessions", "select")
 """What a question does not mention where it is not asked for."""
 __all__ = ["TrainConfig", "TrainReport", "run"]
 

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 from bellwether.core.errors import InvalidRequest
-from bellwether.evaluation.choosing import METHODS, Rule
+from bellwether.evaluation.choosing import Rule, rule
 from bellwether.features.views import DEFAULT
 from bellwether.pipelines.walk import Walk
 from bellwether.quality.treatments import QUALITY_BAR
-
-
-FALSE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +24,9 @@ class TrainConfig:
     `trials` configurations of the model inside each training set.
 
     `window_sessions` trains on the newest so many decision dates only, `embargo_sessions` keeps so
-    many between the last outcome trained on and a test. `select` names how features are chosen inside
-    each training set (`evaluation.choosing.METHODS`): the best `select_most`, or those that pass with
-    a `false_share` of false ones expected (0.1 where neither is given).
+    many between the last outcome trained on and a test. `select` says how features are chosen
+    inside each training set, as `evaluation.choosing.rule` reads it; with `generate` the generated
+    ones are chosen so too.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -50,8 +47,6 @@ class TrainConfig:
     window_sessions: int | None = None
     embargo_sessions: int = 0
     select: str | None = None
-    select_most: int | None = None
-    false_share: float | None = None
     trials: int = 50
     view: str = DEFAULT
 
@@ -79,13 +74,9 @@ def rule_of(config: TrainConfig) -> Rule | None:
         If it cannot be done so, or not together with a search.
     """
     if config.select is None:
-        if config.select_most is not None or config.false_share is not None:
-            raise InvalidRequest("select", f"say how: one of {', '.join(METHODS)}")
         return None
     if config.search is not None:
         raise InvalidRequest(
             "select, search", "one of the two: choose features, or search parameters"
         )
-    both_open = config.select_most is None and config.false_share is None
-    share = FALSE_SHARE if both_open else config.false_share
-    return Rule(config.select, config.select_most, share, config.seed)
+    return rule(config.select, config.seed)

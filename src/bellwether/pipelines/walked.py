@@ -9,9 +9,9 @@ import polars as pl
 from bellwether.core.ports import Ports, Progress
 from bellwether.evaluation.importance import Weighed, importance, words
 from bellwether.models.factory import BASELINES
-from bellwether.models.spaces import Params
 from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.pack import Making
 from bellwether.pipelines.search import SearchConfig
 from bellwether.pipelines.selected import selected_walk, without
 from bellwether.pipelines.train_config import TrainConfig, rule_of, walk_of
@@ -31,16 +31,15 @@ class Walked:
         As `walk` gives it.
     models : tuple of str
         Whose forecasts it holds, the one that is released first.
-    params, chosen
-        What the release is made with: parameters, and the columns that it reads (None: all).
+    making : Making
+        How the release is made, and what it remembers of this.
     told : dict
         What the outcome of the run says of it.
     """
 
     record: pl.DataFrame
     models: tuple[str, ...]
-    params: Params | None = None
-    chosen: tuple[int, ...] | None = None
+    making: Making
     told: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,15 +57,22 @@ def walked(
         found = selected_walk(data, models, how, rule, progress)
         told = {"selection": found.told(), **_weighed(config, data, found.weighed)}
         named = (*models, without(config.model))
-        return Walked(found.record, named, chosen=found.of_release, told=told)
+        making = Making(chosen=found.of_release, told=_kept(told))
+        return Walked(found.record, named, making, told)
     if config.search is not None:
         asked = SearchConfig(config.search, config.trials, config.seed)
         tuned = tuned_walk(data, models, how, asked, question, ports, progress)
         trials.record_search(question, config.model, tuned.searches, ports)
         told = {"search": tuned.told(), **_weighed(config, data, tuned.weighed)}
-        return Walked(tuned.record, models, params=tuned.params, told=told)
+        return Walked(tuned.record, models, Making(tuned.params, told=_kept(told)), told)
     record, weighed = weighed_walk(data, models, how, progress, WHAT)
-    return Walked(record, models, told=_weighed(config, data, weighed))
+    told = _weighed(config, data, weighed)
+    return Walked(record, models, Making(told=_kept(told)), told)
+
+
+def _kept(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a release says of its making: features chosen in each fold, and what moved it."""
+    return {"selection": told.get("selection"), "importance_over_time": told.get("importance")}
 
 
 def _weighed(config: TrainConfig, data: Dataset, weighed: Sequence[Weighed]) -> dict[str, Any]:
