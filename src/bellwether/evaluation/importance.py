@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bellwether.core.errors import InvalidRequest
-from bellwether.evaluation.intervals import clustered_mean
+from bellwether.evaluation.adjusted import adjusted_p
+from bellwether.evaluation.intervals import MeanInterval, clustered_mean
 
 Floats = NDArray[np.float64]
 
 MIN_FEATURES = 2
+LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,8 @@ def importance(names: Sequence[str], folds: Sequence[Weighed], horizon: int) -> 
     `r2_lost` by how much R2 against no forecast falls once the feature's values are in random
     order (permutation importance: Breiman 2001; Fisher, Rudin and Dominici 2019), of all dates
     together, with a 95 % interval over dates (horizon - 1 lags). Features that stand for each other
-    lose little one by one. The interval is of a feature alone, and not adjusted for their number.
+    lose little one by one. The interval is of a feature alone; `p` is two-sided by the same t, and
+    `p_adjusted` for their number, however they depend on each other (Benjamini, Yekutieli 2001).
 
     `stability` says whether folds agree: Kendall's tau-b of the shares of each fold and the next,
     the mean Spearman correlation of all pairs of folds, and Kendall's W = (r (m - 1) + 1) / m of m
@@ -68,8 +71,10 @@ def importance(names: Sequence[str], folds: Sequence[Weighed], horizon: int) -> 
     Returns
     -------
     dict
-        `features` (name to share, by_fold, r2_lost, low, high; the largest share first), `folds`,
-        `dates`, and `stability` (kendall_next, kendall_tau, spearman, kendall_w).
+        `features` (name to share, by_fold, r2_lost, low, high, p, p_adjusted; the largest share
+        first), `folds` (each with `from` and `to`, its first and last decision looked at, `dates`,
+        and `size`, the mean size of all contributions together as a log return), `dates`, and
+        `stability` (kendall_next, kendall_tau, spearman, kendall_w).
 
     Raises
     ------
@@ -93,22 +98,44 @@ def importance(names: Sequence[str], folds: Sequence[Weighed], horizon: int) -> 
     dates = np.concatenate([fold.dates for fold in folds])
     lost = np.concatenate([fold.lost for fold in folds])
     unit = float(np.concatenate([fold.squared for fold in folds]).mean())
-    features = {}
-    for j in np.argsort(-mean, kind="stable"):
-        scaled = lost[:, j] / unit if unit > 0 else lost[:, j]
-        told = clustered_mean(scaled, dates, lags=horizon - 1)
-        features[names[j]] = {
+    scaled = lost / unit if unit > 0 else lost
+    told = [clustered_mean(column, dates, lags=horizon - 1) for column in scaled.T]
+    p = np.array([_chance(one, horizon) for one in told])
+    adjusted = adjusted_p(p, "by")
+    features = {
+        names[j]: {
             "share": float(mean[j]),
             "by_fold": [float(s) for s in shares[:, j]],
-            "r2_lost": told.mean,
-            "low": told.low,
-            "high": told.high,
+            "r2_lost": told[j].mean,
+            "low": told[j].low,
+            "high": told[j].high,
+            "p": float(p[j]),
+            "p_adjusted": float(adjusted[j]),
         }
+        for j in np.argsort(-mean, kind="stable")
+    }
     return {
         "features": features,
-        "folds": len(folds),
+        "folds": [_period(fold) for fold in folds],
         "dates": int(np.unique(dates).size),
         "stability": _stability(shares),
+    }
+
+
+def _chance(found: MeanInterval, horizon: int) -> float:
+    """Return the two-sided p of a mean of 0; 1 where nothing is known or nothing changed."""
+    if not found.se or found.mean is None:
+        return 1.0
+    return float(2 * stats.t.sf(abs(found.mean / found.se), found.n_clusters / horizon - 1))
+
+
+def _period(fold: Weighed) -> dict[str, Any]:
+    first, last = (str(day)[:10] for day in (fold.dates.min(), fold.dates.max()))
+    return {
+        "from": first,
+        "to": last,
+        "dates": int(fold.dates.size),
+        "size": float(fold.moved.sum()),
     }
 
 
@@ -145,12 +172,13 @@ def words(found: dict[str, Any], model: str) -> str:
     if not top:
         return f"Nothing moves the forecasts of {model}."
     listed = ", ".join(f"{n} ({f['share']:.0%})" for n, f in top)
-    helped = [n for n, f in found["features"].items() if f["low"] is not None and f["low"] > 0]
-    use = (
-        "no feature's own order helped beyond chance"
-        if not helped
-        else f"the order of {', '.join(helped[:3])} helped beyond chance, each taken alone"
-    )
+    helped = [
+        name
+        for name, f in found["features"].items()
+        if f["r2_lost"] > 0 and f["p_adjusted"] <= LEVEL
+    ]
+    whose = ", ".join(helped[:3]) or "no feature"
+    use = f"the values of {whose} helped beyond chance, of {len(found['features'])} tested"
     tau = found["stability"]["kendall_tau"]
     same = (
         ""

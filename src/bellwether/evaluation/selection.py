@@ -15,7 +15,6 @@ Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32] | Floats
 
 MIN_DATES = 30
-BINS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +29,11 @@ class Selection:
         Rank correlation with the outcome; NaN where a candidate never varies.
     p : ndarray of float64
         Its two-sided p-value, by a t-test over blocks of dates.
-    information : ndarray of float64
-        Mutual information with the outcome in nats, less what chance gives; NaN as `ic`.
     """
 
     chosen: npt.NDArray[np.int64]
     ic: Floats
     p: Floats
-    information: Floats
 
 
 def select(
@@ -77,10 +73,9 @@ def select(
         raise InvalidRequest("dates", f"{unique.size} decision dates, at least {MIN_DATES} needed")
     block = day * blocks // unique.size
     ic, p = tested(X, y, block, blocks)
-    information = np.array([_information(X[:, j].astype(np.float64), y) for j in range(X.shape[1])])
     passed = _discoveries(p, false_share)
     order = passed[np.argsort(-np.abs(ic[passed]), kind="stable")]
-    return Selection(distinct(X, order, most), ic, p, information)
+    return Selection(distinct(X, order, most), ic, p)
 
 
 def _check(X: Matrix, y: Floats, dates: npt.NDArray[np.datetime64], most: int) -> None:
@@ -127,28 +122,6 @@ def _centred(ranks: Floats) -> Floats:
     count = np.maximum((~np.isnan(ranks)).sum(axis=0), 1)
     centred: Floats = ranks - np.nansum(ranks, axis=0) / count
     return centred
-
-
-def _information(x: Floats, y: Floats) -> float:
-    """Return mutual information of the two, in equal-sized bins, less its bias (Miller, 1955)."""
-    here = np.isfinite(x)
-    x, y = x[here], y[here]
-    if len(x) < BINS * BINS or x.min() == x.max():
-        return float("nan")
-    a, b = _binned(x), _binned(y)
-    table = np.zeros((BINS, BINS))
-    np.add.at(table, (a, b), 1.0)
-    joint = table / len(x)
-    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    full = joint > 0
-    found = float((joint[full] * np.log(joint[full] / apart[full])).sum())
-    used = (joint.sum(axis=1) > 0).sum() - 1, (joint.sum(axis=0) > 0).sum() - 1
-    return max(0.0, found - float(used[0] * used[1]) / (2 * len(x)))
-
-
-def _binned(x: Floats) -> npt.NDArray[np.int64]:
-    edges = np.quantile(x, np.arange(1, BINS) / BINS)
-    return np.searchsorted(edges, x, side="right").astype(np.int64)
 
 
 def _discoveries(p: Floats, false_share: float) -> npt.NDArray[np.int64]:

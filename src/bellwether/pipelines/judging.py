@@ -82,7 +82,7 @@ def _each(
     tables: dict[str, Any] = {}
     books: dict[str, pl.DataFrame] = {}
     horizon = config.horizon_sessions
-    for symbol in sorted(data.series) if config.each else []:
+    for symbol in sorted(data.series) if config.each and config.select is None else []:
         try:
             alone = walk(data.of(symbol), models, how, progress, f"Walking forward, {symbol} alone")
         except InsufficientHistory as error:

@@ -106,9 +106,9 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
     outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
     if config.generate:
-        how = walk_of(config)
+        asked_for = generated.Asked(config.generate, config.model, rule_of(config))
         outcome["generated"] = generated.study(
-            data, config.generate, config.model, how, watermark, ports, progress
+            data, asked_for, walk_of(config), watermark, ports, progress
         )
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)

@@ -26,7 +26,7 @@ class TrainConfig:
     `window_sessions` trains on the newest so many decision dates only, `embargo_sessions` keeps so
     many between the last outcome trained on and a test. `select` says how features are chosen
     inside each training set, as `evaluation.choosing.rule` reads it; with `generate` the generated
-    ones are chosen so too.
+    ones are chosen so too, and no symbol gets a model of its own.
     """
 
     symbols: tuple[str, ...] | None = None
