@@ -15,6 +15,7 @@ from bellwether.cli import (
     lake,
     lineage,
     model,
+    paths,
     quality,
     repair,
     requests,
@@ -40,6 +41,7 @@ for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)
 features.command("audit")(audit.audit)
+evaluate.command("paths")(paths.paths)
 features.command("importance")(importance.importance)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(features, name="features", help="List, describe and build features.")

@@ -88,7 +88,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     QualityTooLow
         If too many sessions are faulty, unless that is to be ignored.
     """
-    question, watermark, symbols = _question(config, ports)
+    question, watermark, symbols = question_of(config, ports)
     asked = quality.QualityConfig(symbols=symbols, bar=config.quality_bar, watermark=watermark)
     inspected = quality.demand(asked, ports, ignore=config.ignore_quality)
     key = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
@@ -124,9 +124,10 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes())
 
 
-def _question(
+def question_of(
     config: TrainConfig, ports: Ports
 ) -> tuple[dict[str, Any], datetime, tuple[str, ...]]:
+    """Return what is asked as JSON, the newest state of the lake, and the symbols."""
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))

@@ -207,7 +207,7 @@ def record_training(
     int
         How many trials are new.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     rows = []
     for model in (m for m in models if m not in BASELINES):
         for scope, table in tables.items():
@@ -217,9 +217,13 @@ def record_training(
     return ports.ledger.record_trials(rows)
 
 
-def _of_training(question: Mapping[str, Any], ports: Ports) -> Study:
+def of_question(
+    kind: str, question: Mapping[str, Any], more: Mapping[str, Any], ports: Ports
+) -> Study:
+    """Return the study of a training question; `more` says what was done beside training."""
     horizon, known = question["horizon_sessions"], datetime.fromisoformat(question["watermark"])
-    return Study(_hash(dict(question)), "train", question, horizon, known, ports.wall.now())
+    named = _hash({**question, **more})
+    return Study(named, kind, question, horizon, known, ports.wall.now())
 
 
 def record_search(
@@ -232,7 +236,7 @@ def record_search(
     searches : mapping of scope to Found
         What was found in each training set.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     rows = [
         trial(
             study,
