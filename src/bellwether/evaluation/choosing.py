@@ -12,7 +12,7 @@ from scipy import stats
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.adjusted import adjusted_p
 from bellwether.evaluation.information import mutual_information, redundancy
-from bellwether.evaluation.selection import MIN_DATES, Matrix, distinct, tested
+from bellwether.evaluation.selection import MIN_DATES, Matrix, block_ic, distinct
 from bellwether.evaluation.stability import each_for, false_ones, frequencies
 
 Floats = npt.NDArray[np.float64]
@@ -114,7 +114,7 @@ def scores(
     if unique.size < MIN_DATES:
         raise InvalidRequest("dates", f"{unique.size} decision dates, at least {MIN_DATES} needed")
     if rule.method == "ic":
-        ic, p = tested(X, y, day * BLOCKS // unique.size, BLOCKS)
+        ic, p = block_ic(X, y, day * BLOCKS // unique.size, BLOCKS)
         return Scores(np.abs(ic), p)
     if rule.method == "stability":
         share = frequencies(X, y, dates, each=min(k_each, X.shape[1]), seed=rule.seed)

@@ -72,7 +72,7 @@ def select(
     if unique.size < MIN_DATES:
         raise InvalidRequest("dates", f"{unique.size} decision dates, at least {MIN_DATES} needed")
     block = day * blocks // unique.size
-    ic, p = tested(X, y, block, blocks)
+    ic, p = block_ic(X, y, block, blocks)
     passed = _discoveries(p, false_share)
     order = passed[np.argsort(-np.abs(ic[passed]), kind="stable")]
     return Selection(distinct(X, order, most), ic, p)
@@ -87,7 +87,7 @@ def _check(X: Matrix, y: Floats, dates: npt.NDArray[np.datetime64], most: int) -
         raise InvalidRequest("most", f"is {most}, at least 1 needed")
 
 
-def tested(X: Matrix, y: Floats, block: npt.NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
+def block_ic(X: Matrix, y: Floats, block: npt.NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
     """Return each column's rank correlation with `y`, a mean over n blocks, and its p by t over them.
 
     `block` numbers the block of each row from 0; a p is NaN where half of the blocks say nothing.
