@@ -138,7 +138,8 @@ def test_what_cannot_be_asked(wired: Wired, bad: dict[str, str]) -> None:
 
 def test_paths_spread_and_are_no_score(wired: Wired) -> None:
     ports = wired.ports
-    config = paths.PathsConfig(replace(ASKED, embargo_sessions=5), n_folds=4, n_tested=2)
+    config = paths.PathsConfig(ASKED, n_folds=4, n_tested=2)
+    train.run(ASKED, ports)
     configurations = len({r.configuration for r in ports.ledger.trials("open_to_open h=1")})
     report = paths.run(config, ports)
     again = paths.run(config, ports)
@@ -155,7 +156,10 @@ def test_paths_spread_and_are_no_score(wired: Wired) -> None:
     assert [(r.model, r.returns) for r in rows] == [("ridge", None)]
     assert "sharpe" not in json.loads(rows[0].metrics)
     after = len({r.configuration for r in ports.ledger.trials("open_to_open h=1")})
-    assert after == configurations + 1
+    assert after == configurations  # the same model was tried by training
+    assert config.embargo(3208) == 33
+    none = paths.run(replace(config, embargo_dates=0), ports)
+    assert none.spreads["ridge"]["directional_accuracy"] != accuracy
     assert "trains on the future" in report.lines()[-1]
 
 

@@ -21,8 +21,9 @@ def paths(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     tested: Annotated[int, typer.Option(help="Runs that a split tests.")] = 2,
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
     embargo: Annotated[
-        int, typer.Option(min=0, help="Sessions kept free after each tested run.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="Sessions kept free after each tested run; 1 % by default."),
+    ] = None,
     universe: Annotated[
         str | None, typer.Option(help="Only names while they were members of this universe.")
     ] = None,
@@ -50,10 +51,9 @@ def paths(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             workers=here.workers,
             quality_bar=here.quality_bar,
             universe=universe,
-            embargo_sessions=embargo,
             view=view,
         )
-        config = use.PathsConfig(asked, folds, tested)
+        config = use.PathsConfig(asked, folds, tested, embargo)
         _show(use.run(config, wired.ports, progress), as_json=as_json)
 
 

@@ -4,6 +4,7 @@ Every split trains on the future of what it tests. It serves the spread of a fig
 chosen or released by it; how good one is, the walk forward says.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -41,12 +42,18 @@ class PathsConfig:
     """What is asked: models and rows as for training, and how dates are cut.
 
     The dates are cut into `n_folds` runs, and every choice of `n_tested` of them is tested by
-    models of the others; `embargo_sessions` of the training config follow each tested run.
+    models of the others. After each tested run so many dates do not train: `embargo_dates`, or 1 %
+    of all, as Lopez de Prado (2018) advises.
     """
 
     asked: TrainConfig
     n_folds: int = 6
     n_tested: int = 2
+    embargo_dates: int | None = None
+
+    def embargo(self, dates: int) -> int:
+        """Return the embargo where there are so many dates."""
+        return math.ceil(dates / 100) if self.embargo_dates is None else self.embargo_dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,7 @@ def walked_paths(
         times[:, 1],
         n_folds=config.n_folds,
         n_test_folds=config.n_tested,
-        embargo_dates=asked.embargo_sessions,
+        embargo_dates=config.embargo(np.unique(times[:, 0]).size),
     )
     recipe = Recipe(tuple(models), tuple(data.view.model_columns), asked.seed, asked.winsorise)
     folds = [_fold(one, times[:, 0]) for one in splits]
@@ -191,6 +198,7 @@ def _count(config: PathsConfig, question: dict[str, Any], report: PathsReport, p
     Returns of paths know the future and stay out of the ledger, so that nothing is deflated by them.
     """
     cut = {"n_folds": config.n_folds, "n_tested": config.n_tested}
+    cut |= {} if config.embargo_dates is None else {"embargo_dates": config.embargo_dates}
     study = trials.of_question("paths", question, cut, ports)
     rows = [
         trials.trial(study, model, trials.PANEL, {"paths": report.paths, **cut}, None)
