@@ -193,6 +193,7 @@ def test_paths_on_the_command_line(
     wired: Wired, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BELLWETHER_HOME", str(home))
+    monkeypatch.setenv("BELLWETHER_WORKERS", "1")
     asked = ["evaluate", "paths", "--model", "ridge", "--symbols", "AAPL,IBM", "--folds", "3"]
     told = CliRunner().invoke(app, [*asked, "--tested", "1", "--json"])
     shown = CliRunner().invoke(app, [*asked, "--tested", "3"])

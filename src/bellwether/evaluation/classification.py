@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.probabilities import said_and_seen
@@ -53,7 +52,9 @@ def auc(up: ArrayLike, probability_up: ArrayLike) -> float | None:
     n0 = y.size - n1
     if n1 == 0 or n0 == 0:
         return None
-    return float((rankdata(p)[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+    _, place, times = np.unique(p, return_inverse=True, return_counts=True)
+    mid = np.cumsum(times) - (times - 1) / 2
+    return float((mid[place][y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
 def brier_skill(up: ArrayLike, probability_up: ArrayLike) -> float | None:

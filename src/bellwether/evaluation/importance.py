@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.adjusted import adjusted_p
@@ -126,7 +126,7 @@ def _chance(found: MeanInterval, horizon: int) -> float:
     """Return the two-sided p of a mean of 0; 1 where nothing is known or nothing changed."""
     if not found.se or found.mean is None:
         return 1.0
-    return float(2 * stats.t.sf(abs(found.mean / found.se), found.n_clusters / horizon - 1))
+    return float(2 * stdtr(found.n_clusters / horizon - 1, -abs(found.mean / found.se)))
 
 
 def _period(fold: Weighed) -> dict[str, Any]:
@@ -155,6 +155,8 @@ def _stability(shares: Floats) -> dict[str, Any]:
     m, k = varied.shape
     if m < 2 or k < MIN_FEATURES:  # noqa: PLR2004
         return nothing
+    from scipy import stats
+
     following = [float(stats.kendalltau(a, b).statistic) for a, b in pairwise(varied)]
     pairs = [float(stats.spearmanr(a, b).statistic) for a, b in combinations(varied, 2)]
     r = float(np.mean(pairs))
