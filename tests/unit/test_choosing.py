@@ -15,6 +15,7 @@ from bellwether.models.selected import reading
 from bellwether.pipelines.choosing import Reader, choose
 
 DATES, NAMES, COLUMNS = 400, 4, 30
+ROWS = np.arange(1000).astype("datetime64[D]")
 READER = Reader("ridge", tuple(f"c{j}" for j in range(COLUMNS)))
 
 
@@ -119,7 +120,7 @@ def test_information_less_chance_and_its_p() -> None:
     y = rng.normal(size=800)
     X = np.column_stack([y, rng.normal(size=800), np.full(800, 2.0), np.full(800, np.nan)])
 
-    told, p = mutual_information(X, y, seed=0)
+    told, p = mutual_information(X, y, ROWS[:800], seed=0)
 
     assert np.log(8) - 0.1 < told[0] < np.log(8)
     assert p[0] < 1e-6
@@ -127,7 +128,9 @@ def test_information_less_chance_and_its_p() -> None:
     assert np.isnan(told[2:]).all()
     assert np.isnan(p[2:]).all()
     with pytest.raises(InvalidRequest, match="200 rows"):
-        mutual_information(X[:100], y[:100], seed=0)
+        mutual_information(X[:100], y[:100], ROWS[:100], seed=0)
+    with pytest.raises(InvalidRequest, match="10 needed"):
+        mutual_information(X, y, np.sort(np.resize(ROWS[:5], 800)), seed=0)
 
 
 def test_what_moves_slowly_is_not_taken_for_information() -> None:
@@ -136,9 +139,21 @@ def test_what_moves_slowly_is_not_taken_for_information() -> None:
     X = lfilter([1.0], [1.0, -0.9], rng.normal(size=(1000, 200)), axis=0)
     y = np.convolve(rng.normal(size=1004), np.ones(5), "valid")
 
-    p = mutual_information(X, y, seed=0)[1]
+    p = mutual_information(X, y, ROWS, seed=0)[1]
 
     assert (p < 0.05).mean() < 0.12
+
+
+def test_symbols_of_a_day_are_one_day_and_not_many() -> None:
+    """Forty names move together: moves that cut days apart would find most of the noise."""
+    rng = np.random.default_rng(8)
+    dates = np.repeat(np.arange(100), 40).astype("datetime64[D]")
+    X = np.repeat(rng.normal(size=(100, 200)), 40, axis=0) + 0.3 * rng.normal(size=(4000, 200))
+    y = np.repeat(rng.normal(size=100), 40) + 0.3 * rng.normal(size=4000)
+
+    p = mutual_information(X, y, dates, seed=0)[1]
+
+    assert (p < 0.05).mean() < 0.1
 
 
 def test_stability_by_hand() -> None:

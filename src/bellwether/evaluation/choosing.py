@@ -120,7 +120,7 @@ def scores(
         share = frequencies(X, y, dates, each=min(k_each, X.shape[1]), seed=rule.seed)
         bound = false_ones(share, k_each) / share.size
         return Scores(share, np.where(np.isnan(share), np.nan, np.minimum(bound, 1.0)))
-    return Scores(*mutual_information(X, y, seed=rule.seed))
+    return Scores(*mutual_information(X, y, dates, seed=rule.seed))
 
 
 def over_blocks(by_date: Floats) -> Scores:

@@ -11,18 +11,21 @@ Matrix = NDArray[np.float32] | Floats
 
 BINS = 8
 SHIFTS = 99
+MIN_STARTS = 9
 AT_ONCE = 20
 LEAST_SHARE = 0.02  # of the rows: no shift is shorter, or neighbours would tell of each other
 
 
-def mutual_information(X: Matrix, y: Floats, *, seed: int) -> tuple[Floats, Floats]:
+def mutual_information(
+    X: Matrix, y: Floats, dates: NDArray[np.datetime64], *, seed: int
+) -> tuple[Floats, Floats]:
     """Return each column's mutual information with `y`, less chance, and its p value.
 
     Both are cut into 8 bins of equal numbers; with shares q_ab of the cells and q_a, q_b of the
     margins, I = sum q_ab log(q_ab / (q_a q_b)) (Shannon 1948). Chance is I between the column and
-    `y` moved in a circle, 99 times: a move keeps what ties rows of one date and neighbouring dates
-    to each other, which drawing rows anew would break, and then nearly all looks informative. Of a
-    gamma law with the mean and the variance of these, p is the chance of as much.
+    `y` moved in a circle by whole dates, 99 times: a move keeps what ties rows of one date and
+    neighbouring dates to each other, which drawing rows anew would break, and then nearly all looks
+    informative. Of a gamma law with the mean and the variance of these, p is the chance of as much.
 
     Parameters
     ----------
@@ -30,6 +33,8 @@ def mutual_information(X: Matrix, y: Floats, *, seed: int) -> tuple[Floats, Floa
         In the order of time, rows of a date together; NaN takes no part.
     y : array, shape (n_rows,)
         Outcomes, finite.
+    dates : array, shape (n_rows,)
+        Decision of each row, ascending.
     seed : int
         The same seed takes the same moves.
 
@@ -41,16 +46,13 @@ def mutual_information(X: Matrix, y: Floats, *, seed: int) -> tuple[Floats, Floa
     Raises
     ------
     InvalidRequest
-        If shapes do not match or there are fewer than 200 rows.
+        If shapes do not match or there are fewer than 200 rows or 10 dates.
     """
     n = len(y)
-    if X.ndim != 2 or len(X) != n or n < 200:  # noqa: PLR2004
+    if X.ndim != 2 or len(X) != n or len(dates) != n or n < 200:  # noqa: PLR2004
         raise InvalidRequest("X, y", f"shapes {X.shape}, {y.shape}; at least 200 rows are needed")
     cells, part = _one_hot(X), _binned(y)
-    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
-    least = max(1, int(LEAST_SHARE * n))
-    moves = rng.integers(least, n - least + 1, SHIFTS)
-    moved = [0, *moves.tolist()]
+    moved = [0, *_moves(dates, seed)]
     told = np.concatenate(
         [_information(cells, part, moved[i : i + AT_ONCE]) for i in range(0, len(moved), AT_ONCE)]
     )
@@ -63,6 +65,18 @@ def mutual_information(X: Matrix, y: Floats, *, seed: int) -> tuple[Floats, Floa
         np.where(varied, np.maximum(real - mean, 0.0), np.nan),
         np.where(varied & (variance > 0), p, np.nan),
     )
+
+
+def _moves(dates: NDArray[np.datetime64], seed: int) -> list[int]:
+    """Draw rows at which a date begins: where all dates have the same names, dates meet whole."""
+    n = len(dates)
+    starts = np.flatnonzero(dates[1:] != dates[:-1]) + 1
+    starts = starts[(starts >= LEAST_SHARE * n) & (starts <= (1 - LEAST_SHARE) * n)]
+    if starts.size < MIN_STARTS:
+        raise InvalidRequest("dates", f"{starts.size + 1} dates, at least 10 needed")
+    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
+    drawn: list[int] = rng.choice(starts, SHIFTS).tolist()
+    return drawn
 
 
 def redundancy(X: Matrix) -> Floats:

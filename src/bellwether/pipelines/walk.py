@@ -15,7 +15,7 @@ from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Place, Recipe, pieces, score
 
 ADV_SESSIONS = 20
-WEIGHED_ROWS = 1_000
+WEIGHED_ROWS = 500
 """Of each test set, by which the features of the first model are weighed."""
 
 
