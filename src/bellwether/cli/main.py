@@ -10,10 +10,12 @@ from bellwether.cli import (
     backtest,
     data,
     export,
+    importance,
     jobs,
     lake,
     lineage,
     model,
+    paths,
     quality,
     repair,
     requests,
@@ -41,6 +43,8 @@ for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)
 features.command("audit")(audit.audit)
+evaluate.command("paths")(paths.paths)
+features.command("importance")(importance.importance)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(live, name="live", help="Bars as they happen, through Redis streams.")

@@ -9,12 +9,18 @@ import typer
 
 from bellwether.cli.frame import FAILED, REFUSED, edge, ports, progress_bar, say, settings, tell
 from bellwether.cli.gates import Rules, Skill, policy_file, skill_mode
+from bellwether.cli.importance import print_importance
 from bellwether.models.names import BASELINES, MODELS
 
 if TYPE_CHECKING:
     from bellwether.pipelines.train import TrainReport
 
 app = typer.Typer()
+
+
+def _unless_none(text: str) -> str | None:
+    return None if text == "none" else text
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
@@ -43,7 +49,27 @@ View = Annotated[
 ]
 Search = Annotated[
     str | None,
-    typer.Option(help="Search the model inside each training set: none, grid, random or bayes."),
+    typer.Option(
+        parser=_unless_none,
+        metavar="KIND",
+        help="Search the model inside each training set: none, grid, random or bayes.",
+    ),
+]
+WindowSessions = Annotated[
+    int | None, typer.Option(min=1, help="Train on the newest so many sessions; all by default.")
+]
+Embargo = Annotated[
+    int,
+    typer.Option(min=0, help="Sessions kept free between the last outcome trained on and a test."),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        parser=_unless_none,
+        metavar="METHOD[:K]",
+        help="Choose features inside each training set: ic, mi, mrmr, stability, permutation or "
+        "contributions; mi:20 takes the best 20, mi:5% what passes with 5% false ones (10% alone).",
+    ),
 ]
 Winsorise = Annotated[
     float | None,
@@ -65,6 +91,9 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     winsorise: Winsorise = None,
     generate: Generate = None,
     search: Search = None,
+    select: Select = None,
+    window_sessions: WindowSessions = None,
+    embargo: Embargo = 0,
     trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
     skill: Skill = None,
@@ -91,8 +120,11 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             winsorise=winsorise,
             universe=universe,
             generate=generate,
-            search=None if search == "none" else search,
+            search=search,
             trials=trials,
+            select=select,
+            window_sessions=window_sessions,
+            embargo_sessions=embargo,
             view=view,
             **_given(symbols, against, policy, skill),
         )
@@ -124,6 +156,8 @@ def _told(report: "TrainReport", *, as_json: bool) -> None:
         for line in report.lines():
             say(line)
         print_table(report.outcome["table"])
+        if "importance" in report.outcome:
+            print_importance(report.outcome["importance"])
     if report.refused:
         raise typer.Exit(REFUSED)
 

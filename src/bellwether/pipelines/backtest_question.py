@@ -65,6 +65,8 @@ def question_of(config: BacktestConfig, ports: Ports) -> Question:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
     symbols = _symbols(config, ports)
     told = {k: v for k, v in config.as_json().items() if k not in ELSEWHERE}
+    if not config.embargo_sessions:
+        del told["embargo_sessions"]
     told |= {
         "symbols": list(symbols),
         "watermark": watermark.isoformat(),

@@ -89,6 +89,7 @@ def folds_of(config: BacktestConfig, data: Dataset) -> list[Fold]:
         config.step,
         config.window,
         config.min_train_sessions,
+        config.embargo_sessions,
     )
     return by_period(
         days.to_numpy().astype("datetime64[D]"),

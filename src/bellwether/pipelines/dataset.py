@@ -53,6 +53,25 @@ class Dataset:
         """Realised log returns of shape (n_rows,)."""
         return self.rows["log_return"].to_numpy()
 
+    def newest_rows(self, dates: int | None) -> npt.NDArray[np.int64]:
+        """Return the rows of the newest so many decision dates; None: all."""
+        if dates is None:
+            return np.arange(self.rows.height)
+        known = self.rows["decision_at"].unique().sort()
+        oldest = known[max(0, known.len() - dates)]
+        found: npt.NDArray[np.int64] = np.flatnonzero(
+            (self.rows["decision_at"] >= oldest).to_numpy()
+        )
+        return found
+
+    def newest(self, dates: int | None) -> "Dataset":
+        """Return only the rows of the newest so many decision dates; None: all of them."""
+        if dates is None:
+            return self
+        kept = self.newest_rows(dates)
+        aside = None if self.aside is None else self.aside[kept]
+        return replace(self, rows=self.rows[kept], X=self.X[kept], aside=aside)
+
     def of(self, symbol: str) -> "Dataset":
         """Return the rows of one symbol."""
         mine = (self.rows["symbol"] == symbol).to_numpy()

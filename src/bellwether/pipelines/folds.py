@@ -12,14 +12,17 @@ import polars as pl
 
 from bellwether.core.errors import Unavailable
 from bellwether.core.ports import Progress, WorkFiles
+from bellwether.evaluation.importance import Weighed
 from bellwether.evaluation.splits import Fold
-from bellwether.models.base import Column, Forecasts, Instants, Matrix
+from bellwether.models.base import Column, Forecaster, Forecasts, Instants, Matrix
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
+from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
 from bellwether.models.table import Table
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
+from bellwether.pipelines.weighing import weigh
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
@@ -42,7 +45,8 @@ class Recipe:
 
     `models[0]` is the one whose ageing is followed: it also forecasts the next `ages` periods.
     `winsorise` draws training targets in to so many robust deviations; `params` are what models are
-    made with, by name, where that is not their own.
+    made with, by name, where that is not their own. `chosen` are the columns that a model reads, by
+    name, where those are not all. About `weighed_rows` of each test set say what moves the first.
     """
 
     models: tuple[str, ...]
@@ -51,6 +55,8 @@ class Recipe:
     winsorise: float | None = None
     ages: int = 0
     params: Mapping[str, Params] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    weighed_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +96,13 @@ class Scored:
     """What the models of one fold said.
 
     `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
-    a session of the periods after it: what the main model of this fold was worth then.
+    a session of the periods after it: what the main model of this fold was worth then. `weighed` says what
+    moved it, where that was asked; a fold that was kept is without it.
     """
 
     told: pl.DataFrame
     aged: pl.DataFrame
+    weighed: Weighed | None = None
 
 
 def score(
@@ -194,19 +202,26 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     lies: tuple[Shelf, Drawn],
 ) -> tuple[int, Scored]:
     shelf, drawn = lies
-    packed = fitted((shelf.table(X, drawn), plain), y, times, fold.train, recipe)
-    models = {name: PackedModel(content) for name, content in packed.items()}
+    models = fitted((shelf.table(X, drawn), plain), y, times, fold.train, recipe)
+    packed = {name: PackedModel(model.pack()) for name, model in models.items()}
+
+    def read(name: str, rows: npt.NDArray[np.int64]) -> Matrix:
+        return (plain if name in BASELINES else X)[rows]
 
     def said(name: str, rows: npt.NDArray[np.int64]) -> Forecasts:
-        return models[name].predict((plain if name in BASELINES else X)[rows])
+        return packed[name].predict(read(name, rows))
 
-    told = {name: said(name, fold.test) for name in models}
+    told = {name: said(name, fold.test) for name in packed}
     main = recipe.models[0]
     aged = [
         _aged(age, said(main, rows), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
     ]
-    return at, Scored(told_of(told), pl.concat(aged))
+    weighed = None
+    if recipe.weighed_rows:
+        out = (read(main, fold.test), y[fold.test], times[fold.test, 0])
+        weighed = weigh(models[main], *out, rows=recipe.weighed_rows, seed=recipe.seed)
+    return at, Scored(told_of(told), pl.concat(aged), weighed)
 
 
 def fitted(
@@ -215,20 +230,20 @@ def fitted(
     times: Instants,
     train: npt.NDArray[np.int64],
     recipe: Recipe,
-) -> dict[str, bytes]:
-    """Fit each model on some rows of what models and what baselines read; return it packed."""
+) -> dict[str, Forecaster]:
+    """Fit each model on some rows of what models and what baselines read."""
     table, plain = read
     targets = drawn_in(y[train], recipe.winsorise)
-    packed = {}
+    found: dict[str, Forecaster] = {}
     for name in recipe.models:
         if name in BASELINES:
-            model, seen = make(name, READ_BY_BASELINES, seed=recipe.seed), plain[train]
-            packed[name] = model.fit(seen, targets, times=times[train]).pack()
+            model = make(name, READ_BY_BASELINES, seed=recipe.seed)
+            found[name] = model.fit(plain[train], targets, times=times[train])
             continue
-        how = recipe.params.get(name)
-        learner = make(name, recipe.columns, seed=recipe.seed, params=how)
-        packed[name] = learner.fit(table.part(train), targets, times=times[train]).pack()
-    return packed
+        params, chosen = recipe.params.get(name), recipe.chosen.get(name)
+        learner = reading(name, recipe.columns, chosen, seed=recipe.seed, params=params)
+        found[name] = learner.fit(table.part(train), targets, times=times[train])
+    return found
 
 
 def _read_by_baselines(data: Dataset, recipe: Recipe) -> Matrix:

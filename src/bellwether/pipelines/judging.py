@@ -13,11 +13,11 @@ from bellwether.models.factory import BASELINES
 from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.pack import Made, pack
-from bellwether.pipelines.search import SearchConfig
+from bellwether.pipelines.selected import record_without, without
 from bellwether.pipelines.train_config import TrainConfig, walk_of
 from bellwether.pipelines.trials import PANEL
-from bellwether.pipelines.tuned import Tuned, tuned_walk
 from bellwether.pipelines.walk import Walk, walk
+from bellwether.pipelines.walked import walked
 
 
 def judge(
@@ -34,27 +34,26 @@ def judge(
     """
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how, horizon = walk_of(config), config.horizon_sessions
-    tuned = _tuned(config, data, models, question, ports, progress)
-    if tuned is None:
-        record = walk(data, models, how, progress, "Walking forward, all symbols")
-    else:
-        record = tuned.record
-    params = None if tuned is None else tuned.params
+    found = walked(config, data, question, ports, progress)
+    record = found.record
     told = question | {"quality": bars}
-    made = [pack(config.model, PANEL, data, record, told, ports, params)]
+    made = [pack(config.model, PANEL, data, record, told, ports, found.making)]
     own, own_tables, books = _each(config, data, models, how, progress)
-    outcome = _outcome(config, record, models) | {
+    outcome = _outcome(config, record, found.models) | {
         "own_models": own_tables,
         "own": own,
         "quality": bars,
         "releases": {m.scope: m.release_id for m in made},
         "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
         "by_symbol": _by_symbol(record, models, horizon),
-        **({} if tuned is None else {"search": tuned.told()}),
+        **found.told,
     }
     judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)
+    if found.making.chosen is not None:
+        plain = outcome["table"][without(config.model)]
+        record_without(question, config.model, plain, record, ports)
     return outcome, made
 
 
@@ -75,23 +74,6 @@ def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -
     }
 
 
-def _tuned(
-    config: TrainConfig,
-    data: Dataset,
-    models: tuple[str, ...],
-    question: dict[str, Any],
-    ports: Ports,
-    progress: Progress,
-) -> Tuned | None:
-    """Search inside each training set, where that was asked for, and count every trial."""
-    if config.search is None:
-        return None
-    asked = SearchConfig(config.search, config.trials, config.seed)
-    tuned = tuned_walk(data, models, walk_of(config), asked, question, ports, progress)
-    trials.record_search(question, config.model, tuned.searches, ports)
-    return tuned
-
-
 def _each(
     config: TrainConfig, data: Dataset, models: Sequence[str], how: Walk, progress: Progress
 ) -> tuple[dict[str, str], dict[str, Any], dict[str, pl.DataFrame]]:
@@ -100,7 +82,7 @@ def _each(
     tables: dict[str, Any] = {}
     books: dict[str, pl.DataFrame] = {}
     horizon = config.horizon_sessions
-    for symbol in sorted(data.series) if config.each else []:
+    for symbol in sorted(data.series) if config.each and config.select is None else []:
         try:
             alone = walk(data.of(symbol), models, how, progress, f"Walking forward, {symbol} alone")
         except InsufficientHistory as error:

@@ -28,7 +28,7 @@ from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
 from bellwether.pipelines.search import SearchConfig
 from bellwether.pipelines.sections import newest_state
-from bellwether.pipelines.train_config import TrainConfig, walk_of
+from bellwether.pipelines.train_config import TrainConfig, rule_of, walk_of
 from bellwether.telemetry import (
     RELEASES_PACKED,
     TRAIN_FAILURES,
@@ -36,6 +36,8 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
+SPARED = ("window_sessions", "embargo_sessions", "select")
+"""What a question does not mention where it is not asked for."""
 __all__ = ["TrainConfig", "TrainReport", "dataset_of", "question_of", "run"]
 
 
@@ -75,7 +77,8 @@ class TrainReport:
         refused = [r["words"] for r in self.outcome.get("refused", ())]
         own = self.outcome["own"].values()
         left = [self.outcome[k] for k in ("survivorship",) if k in self.outcome]
-        left += [self.outcome[k]["reading"] for k in ("generated",) if k in self.outcome]
+        parts = ("generated", "selection", "importance")
+        left += [self.outcome[k]["reading"] for k in parts if k in self.outcome]
         stand = gates_stand.lines(self.standings)
         return [head, self.outcome["reading"], *own, *warned, *refused, *left, *stand, *self.notes]
 
@@ -170,8 +173,9 @@ def _generated(
     """Return the study of generated features, where that was asked for."""
     if not config.generate:
         return {}
-    asked = (config.generate, config.model, walk_of(config), question)
-    return {"generated": generated.study(data, *asked, ports, progress)}
+    asked = generated.Asked(config.generate, config.model, rule_of(config))
+    study = generated.study(data, asked, walk_of(config), question, ports, progress)
+    return {"generated": study}
 
 
 def _stand(release_id: str, key: str, config: TrainConfig, ports: Ports) -> StandingRow:
@@ -222,7 +226,7 @@ def question_of(
     listed = _listed(config, ports, known)
     symbols = tuple(sorted(config.symbols or listed))
     left_out = {"workers", "symbols", "quality_bar", "policy", "by", "waits"}
-    optional = ("ignore_quality", "winsorise", "universe", "generate", "search")
+    optional = ("ignore_quality", "winsorise", "universe", "generate", "search", *SPARED)
     left_out |= {name for name in optional if not getattr(config, name)}
     left_out |= set() if config.search else {"trials"}
     question = {k: v for k, v in asdict(config).items() if k not in left_out}
@@ -247,6 +251,7 @@ def _view(config: TrainConfig) -> FeatureView:
     if config.search is not None:
         SearchConfig(config.search, config.trials)  # refuses what cannot be searched
         space_of(config.model)
+    rule_of(config)
     if config.generate is not None:
         candidates(chosen.features, config.generate)
     return chosen

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.choosing import Rule, rule
 from bellwether.evaluation.gate_policy import Policy
 from bellwether.features.views import DEFAULT
 from bellwether.pipelines.walk import Walk
@@ -19,8 +21,12 @@ class TrainConfig:
     `quality_bar` is the share of sessions without fault that each symbol and all together need;
     `ignore_quality` trains below it too. `winsorise` draws training targets in to so many robust
     deviations; what is judged is never drawn in. None leaves them as they are. `generate` tries so
-    many features made by a grammar, chosen inside folds, beside the model without them. `search` (grid, random or bayes) tries
-    `trials` configurations of the model inside each training set.
+    many features made by a grammar, chosen inside folds, beside the model without them. `search`
+    (grid, random or bayes) tries `trials` configurations of the model inside each training set.
+    `window_sessions` trains on the newest so many decision dates only, `embargo_sessions` keeps so
+    many between the last outcome trained on and a test. `select` says how features are chosen
+    inside each training set, as `evaluation.choosing.rule` reads it; with `generate` the generated
+    ones are chosen so too, and no symbol gets a model of its own.
 
     `policy` is what the gates ask of what is packed; None where nobody declared one. `by` says who
     asks. A release that `waits` does not answer before somebody says so. None of them changes what
@@ -42,6 +48,9 @@ class TrainConfig:
     winsorise: float | None = None
     generate: int | None = None
     search: str | None = None
+    window_sessions: int | None = None
+    embargo_sessions: int = 0
+    select: str | None = None
     trials: int = 50
     view: str = DEFAULT
     policy: Policy | None = None
@@ -65,4 +74,23 @@ def walk_of(config: TrainConfig) -> Walk:
         config.seed,
         config.workers,
         config.winsorise,
+        config.window_sessions,
+        config.embargo_sessions,
     )
+
+
+def rule_of(config: TrainConfig) -> Rule | None:
+    """Return how features are chosen; None where all are read.
+
+    Raises
+    ------
+    InvalidRequest
+        If it cannot be done so, or not together with a search.
+    """
+    if config.select is None:
+        return None
+    if config.search is not None:
+        raise InvalidRequest(
+            "select, search", "one of the two: choose features, or search parameters"
+        )
+    return rule(config.select, config.seed)

@@ -140,7 +140,7 @@ def record_training(
     int
         How many trials are new.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     rows = []
     for model in (m for m in models if m not in BASELINES):
         for scope, table in tables.items():
@@ -155,7 +155,7 @@ def record_broken(question: Mapping[str, Any], models: Sequence[str], ports: Por
 
     Where the same question is answered later, that is the same configuration, counted once.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     study = replace(study, study_id=_hash([study.study_id, FAILED]))
     tried = dict.fromkeys(m for m in models if m not in BASELINES)
     rows = [trial(study, model, PANEL, {}, None, state=FAILED) for model in tried]
@@ -170,13 +170,19 @@ def record_generated(
     ports: Ports,
 ) -> int:
     """Count a model that was scored with generated features; `net` has session and net."""
-    row = trial(_of_training(question, ports), f"{model}+generated", PANEL, metrics, net)
+    row = trial(
+        of_question("train", question, {}, ports), f"{model}+generated", PANEL, metrics, net
+    )
     return ports.ledger.record_trials([row])
 
 
-def _of_training(question: Mapping[str, Any], ports: Ports) -> Study:
+def of_question(
+    kind: str, question: Mapping[str, Any], more: Mapping[str, Any], ports: Ports
+) -> Study:
+    """Return the study of a training question; `more` says what was done beside training."""
     horizon, known = question["horizon_sessions"], datetime.fromisoformat(question["watermark"])
-    return Study(_hash(dict(question)), "train", question, horizon, known, ports.wall.now())
+    named = _hash({**question, **more})
+    return Study(named, kind, question, horizon, known, ports.wall.now())
 
 
 def record_search(
@@ -189,7 +195,7 @@ def record_search(
     searches : mapping of scope to Found
         What was found in each training set.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     rows = [
         trial(
             study,

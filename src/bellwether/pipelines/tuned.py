@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,13 @@ import numpy.typing as npt
 import polars as pl
 
 from bellwether.core.ports import Ports, Progress
+from bellwether.evaluation.importance import Weighed
 from bellwether.models.spaces import Params
 from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Place, Recipe, pieces, score, times_of
 from bellwether.pipelines.search import Drawer, Found, Inside, SearchConfig, Trial, search
-from bellwether.pipelines.walk import Walk, folds_of, trade
+from bellwether.pipelines.walk import WEIGHED_ROWS, Walk, folds_of, trade
 
 WHOLE = "all"
 
@@ -29,6 +30,7 @@ class Tuned:
 
     record: pl.DataFrame
     searches: Mapping[str, Found]
+    weighed: Sequence[Weighed] = field(default=())
 
     @property
     def params(self) -> Params:
@@ -66,6 +68,7 @@ def tuned_walk(
     """
     folds = folds_of(data, how)
     recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
+    recipe = replace(recipe, weighed_rows=WEIGHED_ROWS)
     told = json.dumps(dict(question), sort_keys=True, default=str).encode()
     work, place = f"search-{hashlib.sha256(told).hexdigest()[:32]}", Place(how.workers)
 
@@ -89,9 +92,10 @@ def tuned_walk(
         params = {} if found.best is None else {models[0]: found.best.params}
         tried = replace(recipe, params=params)
         scored += score(data, [fold], tried, place, progress, "Walking forward, searched")
-    searches[WHOLE] = look(np.arange(len(data.y)), WHOLE)
+    searches[WHOLE] = look(data.newest_rows(how.window_dates), WHOLE)
     record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
-    return Tuned(trade(record, data, models, how.horizon_sessions), searches)
+    weighed = [s.weighed for s in scored if s.weighed is not None]
+    return Tuned(trade(record, data, models, how.horizon_sessions), searches, weighed)
 
 
 def _count(question: Mapping[str, Any], model: str, scope: str, ports: Ports, one: Trial) -> None:

@@ -9,11 +9,14 @@ import polars as pl
 from bellwether.backtest.costs import Costs
 from bellwether.backtest.simulate import simulate, targets_from_directions
 from bellwether.core.ports import Progress
+from bellwether.evaluation.importance import Weighed
 from bellwether.evaluation.splits import Fold, walk_forward
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Place, Recipe, pieces, score
 
 ADV_SESSIONS = 20
+WEIGHED_ROWS = 500
+"""Of each test set, by which the features of the first model are weighed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Walk:
     """How the walk-forward is cut; sizes in unique decision dates.
 
     `winsorise` draws the targets of each fold's training rows in to so many robust deviations.
+    `window_dates` forgets what was decided earlier (None: nothing), `embargo_dates` keeps so many
+    further dates between the last outcome trained on and a test.
     """
 
     horizon_sessions: int
@@ -29,6 +34,8 @@ class Walk:
     seed: int = 0
     workers: int = 1
     winsorise: float | None = None
+    window_dates: int | None = None
+    embargo_dates: int = 0
 
 
 def walk(
@@ -49,11 +56,26 @@ def walk(
     InsufficientHistory
         If there is not one fold.
     """
+    return weighed_walk(data, models, how, progress, what, rows=0)[0]
+
+
+def weighed_walk(
+    data: Dataset,
+    models: Sequence[str],
+    how: Walk,
+    progress: Progress,
+    what: str,
+    *,
+    rows: int = WEIGHED_ROWS,
+) -> tuple[pl.DataFrame, list[Weighed]]:
+    """Walk as `walk` does, and weigh the features of the first model on about `rows` of each test set."""
     folds = folds_of(data, how)
-    recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
+    columns = tuple(data.view.model_columns)
+    recipe = Recipe(tuple(models), columns, how.seed, how.winsorise, weighed_rows=rows)
     scored = score(data, folds, recipe, Place(how.workers), progress, what)
     record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
-    return trade(record, data, models, how.horizon_sessions)
+    traded = trade(record, data, models, how.horizon_sessions)
+    return traded, [s.weighed for s in scored if s.weighed is not None]
 
 
 def folds_of(data: Dataset, how: Walk) -> list[Fold]:
@@ -63,6 +85,8 @@ def folds_of(data: Dataset, how: Walk) -> list[Fold]:
         data.rows["label_known_at"].dt.replace_time_zone(None).to_numpy(),
         min_train_dates=how.min_train_dates,
         test_dates=how.test_dates,
+        window_dates=how.window_dates,
+        embargo_dates=how.embargo_dates,
     )
 
 
