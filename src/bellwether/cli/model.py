@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,6 +48,19 @@ Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
 ]
+First = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First session that is forecast."),
+]
+Step = Annotated[
+    str | None, typer.Option(help="Length of a test period by the calendar: 1y, 1q, 6m.")
+]
+Window = Annotated[
+    str | None, typer.Option(help="Length of the past that trains, such as 10y; all by default.")
+]
+Curve = Annotated[
+    bool, typer.Option("--learning-curve", help="Judge the model on ever shorter pasts too.")
+]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
@@ -65,6 +79,10 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     search: Search = None,
     trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
+    first: First = None,
+    step: Step = None,
+    window: Window = None,
+    learning_curve: Curve = False,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, and pack a release.
@@ -93,6 +111,10 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             search=None if search == "none" else search,
             trials=trials,
             view=view,
+            first=None if first is None else first.date(),
+            step=step,
+            window=window,
+            learning_curve=learning_curve,
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
 

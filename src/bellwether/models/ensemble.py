@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import Column, Explainer, Forecaster, Model
+from bellwether.models.base import Column, Explainer, Forecaster, Instants, Matrix, Model
 from bellwether.models.card import Card
 from bellwether.models.inner import blocks
 from bellwether.models.packed import PackedModel
-from bellwether.models.rows import Rows
+from bellwether.models.rows import Rows, learnable
 
 PASSED_ON = "as each member does"
 SHARED = "weighted sum of what the members' own contributions are"
@@ -34,6 +34,26 @@ class Ensemble(Model):
         for member in self._members:
             member.fit(rows.X, rows.y, rows.weights, rows.times)
 
+    def over(
+        self, learnt: dict[str, bytes], X: Matrix, y: Column, times: Instants | None = None
+    ) -> bytes:
+        """Return what `fit` and `pack` would, without fitting members anew that learnt these rows.
+
+        Parameters
+        ----------
+        learnt : dict of str to bytes
+            Packed models by name that learnt from the same rows with the same seed and no parameters
+            of their own; members that are missing are fitted and added.
+        X, y, times : array
+            As `fit` takes them.
+        """
+        rows = learnable(X, y, None, times)
+        weights, directions = self.weigh(rows)
+        for member in self._members:
+            if member.name not in learnt:
+                learnt[member.name] = member.fit(rows.X, rows.y, None, rows.times).pack()
+        return self._together([learnt[m.name] for m in self._members], weights, directions)
+
     def weigh(self, _rows: Rows) -> tuple[Column, Column]:
         """Return the members' weights, of the return and of the direction; each adds up to one."""
         even = np.full(len(self._members), 1 / len(self._members))
@@ -41,14 +61,13 @@ class Ensemble(Model):
 
     def packed(self) -> bytes:
         """Return all members and their weights as one ONNX graph."""
+        members = [member.pack() for member in self._members]
+        return self._together(members, self._weights, self._direction_weights)
+
+    def _together(self, members: Sequence[bytes], weights: Column, directions: Column) -> bytes:
         from bellwether.models import merged
 
-        return merged.together(
-            [member.pack() for member in self._members],
-            self._weights,
-            self._direction_weights,
-            ranked=self.ranked,
-        )
+        return merged.together(members, weights, directions, ranked=self.ranked)
 
     def explained(self) -> Explainer:
         """Return the members' arrays, each under the number of its member, and the weights."""

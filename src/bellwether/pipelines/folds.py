@@ -14,6 +14,7 @@ from bellwether.core.errors import Unavailable
 from bellwether.core.ports import Progress, WorkFiles
 from bellwether.evaluation.splits import Fold
 from bellwether.models.base import Column, Forecasts, Instants, Matrix
+from bellwether.models.ensemble import Ensemble
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.models.spaces import Params
@@ -199,12 +200,20 @@ def fitted(
     """
     targets = drawn_in(y[train], recipe.winsorise)
     beside = READ_BY_BASELINES[: X.shape[1] - len(recipe.columns)]
-    packed = {}
+    packed: dict[str, bytes] = {}
+    learnt: dict[str, bytes] = {}  # what ensembles are made of is fitted once
     for name in recipe.models:
         columns = (*recipe.columns, *beside) if name in BASELINES else recipe.columns
         rows = _seen(X, train, name, recipe)
-        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
-        packed[name] = model.fit(rows, targets, times=times[train]).pack()
+        params = recipe.params.get(name)
+        model = make(name, columns, seed=recipe.seed, params=params)
+        if isinstance(model, Ensemble):
+            packed[name] = model.over(learnt, rows, targets, times[train])
+        elif params is None and name in learnt:
+            packed[name] = learnt[name]
+        else:
+            packed[name] = model.fit(rows, targets, times=times[train]).pack()
+            learnt |= {name: packed[name]} if params is None else {}
     return packed
 
 

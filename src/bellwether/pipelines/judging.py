@@ -10,14 +10,17 @@ from bellwether.core.errors import InsufficientHistory
 from bellwether.core.ports import Ports, Progress
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines import trials
+from bellwether.pipelines import records, trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.pack import Made, pack
+from bellwether.pipelines.records import Judged
 from bellwether.pipelines.search import SearchConfig
 from bellwether.pipelines.train_config import TrainConfig, walk_of
 from bellwether.pipelines.trials import PANEL
 from bellwether.pipelines.tuned import Tuned, tuned_walk
 from bellwether.pipelines.walk import Walk, walk
+
+MARKET = "always_up"
 
 
 def judge(
@@ -27,10 +30,10 @@ def judge(
     ports: Ports,
     progress: Progress,
     bars: dict[str, Any],
-) -> tuple[dict[str, Any], list[Made]]:
-    """Judge the models of a run and pack its release; return the outcome as JSON and what was made.
+) -> tuple[dict[str, Any], list[Made], Judged]:
+    """Judge the models of a run and pack its release.
 
-    `bars` says how fit for use the bars are. Every model that is no baseline is counted as a trial.
+    Return the outcome as JSON, what was made, and what all models said. `bars` says how fit for use the bars are. Every model that is no baseline is counted as a trial.
     """
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how, horizon = walk_of(config), config.horizon_sessions
@@ -41,7 +44,8 @@ def judge(
         record = tuned.record
     params = None if tuned is None else tuned.params
     told = question | {"quality": bars}
-    made = [pack(config.model, PANEL, data, record, told, ports, params)]
+    own_record = records.only(record, tuple(dict.fromkeys((config.model, *BASELINES))))
+    made = [pack(config.model, PANEL, data, own_record, told, ports, params)]
     own, own_tables, books = _each(config, data, models, how, progress)
     outcome = _outcome(config, record, models) | {
         "own_models": own_tables,
@@ -55,7 +59,7 @@ def judge(
     judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)
-    return outcome, made
+    return outcome, made, records.of_walk(record, models, MARKET)
 
 
 def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -> dict[str, Any]:

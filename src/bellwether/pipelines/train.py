@@ -18,7 +18,7 @@ from bellwether.features.generate import candidates
 from bellwether.features.views import Kept, view
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
-from bellwether.pipelines import audit, coverage, generated, mirror, quality
+from bellwether.pipelines import audit, coverage, generated, mirror, quality, records
 from bellwether.pipelines.dataset import build
 from bellwether.pipelines.judging import judge
 from bellwether.pipelines.pack import Made
@@ -101,7 +101,9 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     if name is not None:
         members = partial(of_members, universe=ports.lake.universe(name), name=name)
     data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
-    outcome, made = judge(config, data, question, ports, progress, _fit_for_use(inspected, config))
+    outcome, made, judged = judge(
+        config, data, question, ports, progress, _fit_for_use(inspected, config)
+    )
     if config.generate:
         how = walk_of(config)
         outcome["generated"] = generated.study(
@@ -112,6 +114,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     outcome["audit"] = {"audit_id": audited.audit_id, "verdict": audited.verdict}
     finished = ports.wall.now()
     run_id = str(uuid_utils.uuid7())
+    records.keep(run_id, judged, ports.work)
     row = RunRow(
         run_id, key, started, finished, watermark, json.dumps(question), json.dumps(outcome)
     )
@@ -140,7 +143,8 @@ def _question(
     symbols = tuple(sorted(config.symbols or listed))
     left_out = {"workers", "symbols", "quality_bar"}
     optional = ("ignore_quality", "winsorise", "universe", "generate", "search")
-    left_out |= {name for name in optional if not getattr(config, name)}
+    periods = ("first", "step", "window", "learning_curve")
+    left_out |= {name for name in (*optional, *periods) if not getattr(config, name)}
     left_out |= set() if config.search else {"trials"}
     question = {k: v for k, v in asdict(config).items() if k not in left_out}
     question |= {
@@ -150,6 +154,8 @@ def _question(
         "view": chosen.version,
         "code": __version__,
     }
+    if config.first is not None:
+        question["first"] = str(config.first)
     if config.universe is not None:
         told = ports.lake.universe(config.universe)["ingested_at"].max()
         question["universe_watermark"] = str(told)

@@ -1,7 +1,9 @@
 """What is asked of a training run."""
 
 from dataclasses import dataclass
+from datetime import date
 
+from bellwether.evaluation.calendar_splits import months_of
 from bellwether.features.views import DEFAULT
 from bellwether.pipelines.walk import Walk
 from bellwether.quality.treatments import QUALITY_BAR
@@ -20,6 +22,10 @@ class TrainConfig:
     deviations; what is judged is never drawn in. None leaves them as they are. `generate` tries so
     many features made by a grammar, chosen inside folds, beside the model without them. `search` (grid, random or bayes) tries
     `trials` configurations of the model inside each training set.
+
+    With `first`, `step` or `window` the walk-forward is cut by the calendar, as a backtest's is: from
+    the session `first`, in periods of `step` (`1y`), each trained on the `window` before it.
+    `learning_curve` judges the model trained on ever shorter pasts too.
     """
 
     symbols: tuple[str, ...] | None = None
@@ -39,6 +45,16 @@ class TrainConfig:
     search: str | None = None
     trials: int = 50
     view: str = DEFAULT
+    first: date | None = None
+    step: str | None = None
+    window: str | None = None
+    learning_curve: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse periods that the calendar does not have."""
+        for length in (self.step, self.window):
+            if length is not None:
+                months_of(length)
 
 
 def walk_of(config: TrainConfig) -> Walk:
@@ -50,4 +66,7 @@ def walk_of(config: TrainConfig) -> Walk:
         config.seed,
         config.workers,
         config.winsorise,
+        config.first,
+        config.step,
+        config.window,
     )

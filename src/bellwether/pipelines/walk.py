@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ import polars as pl
 from bellwether.backtest.costs import Costs
 from bellwether.backtest.simulate import simulate, targets_from_directions
 from bellwether.core.ports import Progress
+from bellwether.evaluation.calendar_splits import Periods, by_period
 from bellwether.evaluation.splits import Fold, walk_forward
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Place, Recipe, pieces, score
@@ -20,7 +22,9 @@ ADV_SESSIONS = 20
 class Walk:
     """How the walk-forward is cut; sizes in unique decision dates.
 
-    `winsorise` draws the targets of each fold's training rows in to so many robust deviations.
+    `winsorise` draws the targets of each fold's training rows in to so many robust deviations. With
+    `first`, `step` or `window` periods are cut by the calendar instead, as a backtest's are:
+    from the session `first`, each `step` long (`1y`), trained on the `window` before it.
     """
 
     horizon_sessions: int
@@ -29,6 +33,14 @@ class Walk:
     seed: int = 0
     workers: int = 1
     winsorise: float | None = None
+    first: date | None = None
+    step: str | None = None
+    window: str | None = None
+
+    @property
+    def by_calendar(self) -> bool:
+        """Say whether periods are cut by the calendar."""
+        return (self.first, self.step, self.window) != (None, None, None)
 
 
 def walk(
@@ -58,12 +70,17 @@ def walk(
 
 def folds_of(data: Dataset, how: Walk) -> list[Fold]:
     """Cut the rows of `data` by the times that they carry."""
-    return walk_forward(
-        data.rows["decision_at"].dt.replace_time_zone(None).to_numpy(),
-        data.rows["label_known_at"].dt.replace_time_zone(None).to_numpy(),
-        min_train_dates=how.min_train_dates,
-        test_dates=how.test_dates,
-    )
+    decided = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
+    known = data.rows["label_known_at"].dt.replace_time_zone(None).to_numpy()
+    days = data.rows["session"].to_numpy().astype("datetime64[D]")
+    if not how.by_calendar or days.size == 0:
+        return walk_forward(
+            decided, known, min_train_dates=how.min_train_dates, test_dates=how.test_dates
+        )
+    first = how.first or days.min().astype(date)
+    step = how.step or "1y"
+    periods = Periods(first, days.max().astype(date), step, how.window, how.min_train_dates)
+    return by_period(days, decided, known, periods)
 
 
 def trade(record: pl.DataFrame, data: Dataset, models: Sequence[str], horizon: int) -> pl.DataFrame:
