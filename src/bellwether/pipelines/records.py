@@ -1,12 +1,14 @@
 """Out-of-sample records of training runs and backtests, kept so that they can be compared later."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from bellwether.backtest.result import Backtest
 from bellwether.core.ports import WorkFiles
+from bellwether.pipelines.trades import HELD
 
 RECORD, BOOKS = "record.parquet", "books.parquet"
 MARKET = "market"
@@ -47,6 +49,17 @@ def of_walk(record: pl.DataFrame, models: Sequence[str], market: str) -> Judged:
     if market in models:
         books = books.with_columns(pl.col(f"net_{market}").alias(MARKET))
     return Judged(record.select(*_there(record, ROWS), *_said(models)), books)
+
+
+def of_accounts(record: pl.DataFrame, traded: Mapping[str, Backtest]) -> Judged:
+    """Put a record beside the accounts that traded it; equal weight stands for the market."""
+    names = [m for m in _models(record) if m in traded]
+    columns = {
+        f"{kind}_{m}": getattr(traded[m], kind) for m in names for kind in ("net", "turnover")
+    }
+    days = pl.Series("session", traded[HELD].market.sessions).cast(pl.Date)
+    books = pl.DataFrame({"session": days, MARKET: traded[HELD].net, **columns})
+    return Judged(record.select(*_there(record, ROWS), *_said(names)), books)
 
 
 def only(record: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:
