@@ -1,5 +1,7 @@
 """Judging models walk-forward, on the panel and symbol by symbol, and packing the one asked for."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +14,7 @@ from bellwether.evaluation.record import figures, reading, skill
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines import records, trials
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.folds import Kept
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.records import Judged
 from bellwether.pipelines.search import SearchConfig
@@ -33,13 +36,15 @@ def judge(
 ) -> tuple[dict[str, Any], list[Made], Judged]:
     """Judge the models of a run and pack its release.
 
-    Return the outcome as JSON, what was made, and what all models said. `bars` says how fit for use the bars are. Every model that is no baseline is counted as a trial.
+    Return the outcome as JSON, what was made, and what all models said. `bars` says how fit for use
+    the bars are. Every model that is no baseline is counted as a trial.
     """
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how, horizon = walk_of(config), config.horizon_sessions
     tuned = _tuned(config, data, models, question, ports, progress)
     if tuned is None:
-        record = walk(data, models, how, progress, "Walking forward, all symbols")
+        kept = Kept(ports.work, folds_kept(question))
+        record = walk(data, models, how, progress, "Walking forward, all symbols", kept)
     else:
         record = tuned.record
     params = None if tuned is None else tuned.params
@@ -60,6 +65,12 @@ def judge(
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)
     return outcome, made, records.of_walk(record, models, MARKET)
+
+
+def folds_kept(question: dict[str, Any]) -> str:
+    """Name where the folds of a question are kept until it is answered."""
+    told = json.dumps(question, sort_keys=True)
+    return f"folds-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
 def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -> dict[str, Any]:

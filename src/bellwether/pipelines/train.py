@@ -20,7 +20,7 @@ from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
 from bellwether.pipelines import audit, coverage, generated, mirror, quality, records
 from bellwether.pipelines.dataset import build
-from bellwether.pipelines.judging import judge
+from bellwether.pipelines.judging import folds_kept, judge
 from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
 from bellwether.pipelines.search import SearchConfig
@@ -119,6 +119,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         run_id, key, started, finished, watermark, json.dumps(question), json.dumps(outcome)
     )
     ports.ledger.record_run(row, [_release(m, run_id, config, finished) for m in made])
+    ports.work.drop(folds_kept(question))
     TRAIN_RUNS.labels("trained").inc()
     RELEASES_PACKED.labels(config.model).inc(len(made))
     return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes())

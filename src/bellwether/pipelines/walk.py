@@ -13,7 +13,7 @@ from bellwether.core.ports import Progress
 from bellwether.evaluation.calendar_splits import Periods, by_period
 from bellwether.evaluation.splits import Fold, walk_forward
 from bellwether.pipelines.dataset import Dataset
-from bellwether.pipelines.folds import Place, Recipe, pieces, score
+from bellwether.pipelines.folds import Kept, Place, Recipe, pieces, score
 
 ADV_SESSIONS = 20
 
@@ -43,10 +43,15 @@ class Walk:
         return (self.first, self.step, self.window) != (None, None, None)
 
 
-def walk(
-    data: Dataset, models: Sequence[str], how: Walk, progress: Progress, what: str
+def walk(  # noqa: PLR0913, PLR0917 - what is asked, and where it is told and kept
+    data: Dataset,
+    models: Sequence[str],
+    how: Walk,
+    progress: Progress,
+    what: str,
+    kept: Kept | None = None,
 ) -> pl.DataFrame:
-    """Score every model out of sample, fold by fold.
+    """Score every model out of sample, fold by fold; folds that are `kept` are not done again.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def walk(
     """
     folds = folds_of(data, how)
     recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
-    scored = score(data, folds, recipe, Place(how.workers), progress, what)
+    scored = score(data, folds, recipe, Place(how.workers), progress, what, kept)
     record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
     return trade(record, data, models, how.horizon_sessions)
 
