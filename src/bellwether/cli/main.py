@@ -8,6 +8,7 @@ from bellwether import __version__
 from bellwether.cli import (
     audit,
     backtest,
+    compare,
     data,
     export,
     jobs,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-GROUPS = (data, quality, repair, model, backtest, lineage, service, requests, jobs)
+GROUPS = (data, quality, repair, model, backtest, compare, lineage, service, requests, jobs)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)

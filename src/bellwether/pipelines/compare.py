@@ -5,20 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from bellwether.core.errors import InsufficientHistory, InvalidRequest
 from bellwether.core.ports import Ports, Progress, quiet
-from bellwether.evaluation.pairs import MOST_PAIRED, may_be_best, pairs, squared_losses
-from bellwether.evaluation.record import PREVAILING
-from bellwether.evaluation.residuals import residuals_by_state, states_of
-from bellwether.evaluation.rivals import FEWEST, Ground, Rival, figures_of
-from bellwether.models.factory import BASELINES
+from bellwether.evaluation.pairs import MOST_PAIRED, may_be_best, pairs
+from bellwether.evaluation.rivals import FEWEST, figures_of
 from bellwether.pipelines.backtest_tests import PANEL
 from bellwether.pipelines.compare_readings import reading
-from bellwether.pipelines.gates_trials import beside
-from bellwether.pipelines.records import MARKET, Judged
+from bellwether.pipelines.rivals import curves_of, residuals_of, rivals_of
 from bellwether.pipelines.shared import Shared, shared
 from bellwether.pipelines.subjects import TRADED, Subject, subjects
 
@@ -44,7 +38,7 @@ class CompareReport:
         from bellwether.pipelines.compare_sheet import sheet_of
         from bellwether.reports.terminal import lines
 
-        return lines(sheet_of(self.found), width, few=40)
+        return lines(sheet_of(self.found), width, few=20)
 
     def page(self) -> str:
         """Return it as one self-contained HTML file."""
@@ -74,7 +68,7 @@ def run(config: CompareConfig, ports: Ports, progress: Progress = quiet) -> Comp
     dates = int(np.unique(common.ground.dates).size)
     if dates < FEWEST:
         raise InsufficientHistory("comparison: dates on which all were judged", dates, FEWEST)
-    rivals = _rivals(named, common, ports)
+    rivals = rivals_of(named, common, ports)
     models = {s.name: rivals[s.name] for s in named}
     progress("Comparing", 0, len(rivals) + 2)
     table = {}
@@ -84,15 +78,14 @@ def run(config: CompareConfig, ports: Ports, progress: Progress = quiet) -> Comp
     found = {
         **_asked(named, common),
         "table": table,
-        "roles": {name: "baseline" for name in rivals} | {s.name: s.role for s in named},
+        "roles": dict.fromkeys(rivals, "baseline") | {s.name: s.role for s in named},
         "pairs": [asdict(pair) for pair in pairs(common.ground, models, config.seed)],
         "all_pairs": len(models) <= MOST_PAIRED,
         "may_be_best": may_be_best(common.ground, rivals, config.seed),
         "residuals": {
-            name: _residuals(common, rival) for name, rival in rivals.items() if name in models
+            name: residuals_of(common, rival) for name, rival in rivals.items() if name in models
         },
-        "curves": _curves(common.ground, rivals),
-        "losses": _losses(common.ground, models),
+        "curves": curves_of(common.ground, rivals),
         "learning_curves": _learning_curves(named),
         "seed": config.seed,
     }
@@ -136,82 +129,6 @@ def _asked(named: Sequence[Subject], common: Shared) -> Found:
         "sessions": int(days.size),
         "symbols": ground.names,
         "notes": [*common.notes, *([PANEL] if ground.names > 1 else [])],
-    }
-
-
-def _rivals(named: Sequence[Subject], common: Shared, ports: Ports) -> dict[str, Rival]:
-    """Return all that are judged: those named, then the baselines of the first one's source."""
-    first = named[0].source
-    taken = {(s.source.source_id, s.model) for s in named}
-    beside_them = [
-        Subject(b if b not in {s.name for s in named} else f"{b} of {first.kind}", b, first)
-        for b in BASELINES
-        if b in first.judged.models and (first.source_id, b) not in taken
-    ]
-    return {s.name: _rival(s, common, ports) for s in (*named, *beside_them)}
-
-
-def _rival(subject: Subject, common: Shared, ports: Ports) -> Rival:
-    """Take one model's forecasts of the shared rows, its book, and the trials beside it."""
-    at, model = common.rows[subject.source.source_id], subject.model
-    said, books = subject.source.judged.record, _books(subject.source.judged, common.ground)
-    net = books[f"net_{model}"].to_numpy()
-    trials, counted = None, None
-    if subject.role == "model":
-        label = f"open_to_open h={common.ground.horizon}"
-        others = beside(label, None, common.ground.sessions.tolist(), net, ports)
-        trials, counted = others.returns, others.counted
-        if not others.kept.all():
-            trials = np.empty((net.size, 0))
-    return Rival(
-        subject.name,
-        said[f"forecast_{model}"].to_numpy()[at],
-        said[f"probability_{model}"].to_numpy()[at],
-        said[f"direction_{model}"].to_numpy()[at],
-        net,
-        books[f"turnover_{model}"].to_numpy(),
-        trials,
-        counted,
-    )
-
-
-def _books(judged: Judged, ground: Ground) -> pl.DataFrame:
-    """Return the traded sessions of one source that all share."""
-    days = pl.DataFrame({"session": pl.Series(ground.sessions).cast(pl.Date)})
-    return days.join(judged.books, on="session", how="left", maintain_order="left")
-
-
-def _residuals(common: Shared, rival: Rival) -> list[Found]:
-    ground = common.ground
-    found = residuals_by_state(
-        dates=ground.dates,
-        log_return=ground.log_return,
-        forecast=rival.forecast,
-        direction=rival.direction,
-        prevailing_mean=ground.prevailing_mean,
-        states=common.states,
-        lags=ground.horizon - 1,
-    )
-    return [asdict(row) for row in found]
-
-
-def _curves(ground: Ground, rivals: dict[str, Rival]) -> Found:
-    return {
-        "sessions": [str(day) for day in ground.sessions.astype("datetime64[D]")],
-        "net": {name: rival.net.tolist() for name, rival in rivals.items()},
-        "turnover": {name: rival.turnover.tolist() for name, rival in rivals.items()},
-    }
-
-
-def _losses(ground: Ground, models: dict[str, Rival]) -> Found:
-    """Return by how much each model lost less than the first one, added up over the dates."""
-    lost = squared_losses(ground, models)
-    base, *others = lost
-    days: NDArray[Any] = np.unique(ground.dates).astype("datetime64[D]")
-    return {
-        "dates": [str(day) for day in days],
-        "against": base,
-        "saved": {name: np.cumsum(lost[base] - lost[name]).tolist() for name in others},
     }
 
 

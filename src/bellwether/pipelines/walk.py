@@ -43,7 +43,7 @@ class Walk:
         return (self.first, self.step, self.window) != (None, None, None)
 
 
-def walk(  # noqa: PLR0913, PLR0917 - what is asked, and where it is told and kept
+def walk(
     data: Dataset,
     models: Sequence[str],
     how: Walk,
