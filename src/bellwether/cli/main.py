@@ -25,6 +25,7 @@ from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.gates import gates
 from bellwether.cli.live import live
+from bellwether.cli.releases import releases
 from bellwether.cli.trials import trials
 from bellwether.cli.universe import universe
 
@@ -45,6 +46,7 @@ app.add_typer(features, name="features", help="List, describe and build features
 app.add_typer(live, name="live", help="Bars as they happen, through Redis streams.")
 app.add_typer(evaluate, name="evaluate", help="Judge forecasts and rules of your own.")
 app.add_typer(gates, name="gates", help="May it be used, and how often the gates err.")
+app.add_typer(releases, name="releases", help="Which there are, and the model card of each.")
 app.add_typer(trials, name="trials", help="Every fit that was scored.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")

@@ -163,7 +163,6 @@ def _cell(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
 
 
-@app.command()
 def releases(as_json: Json = False) -> None:
     """List releases, newest first.
 

@@ -11,7 +11,8 @@ FEW = 6
 
 def reading(found: Found) -> list[str]:
     """Say who is better, by how much, and what is chance."""
-    return [_best(found), _squared(found), _calls(found), _earned(found), _pairs(found)]
+    told = [_best(found), _squared(found), _calls(found), _ranks(found)]
+    return [*(text for text in told if text), _earned(found), _pairs(found)]
 
 
 def _models(found: Found) -> list[str]:
@@ -74,6 +75,17 @@ def _calls(found: Found) -> str:
     return f"{text} {more}"
 
 
+def _ranks(found: Found) -> str:
+    """Say who puts the names of a date in an order; nothing where there are too few names."""
+    known = {n: f for n in _models(found) if (f := found["table"][n])["ic_ci"] is not None}
+    if not known:
+        return ""
+    able = [f"{n} ({f['ic']:.3f})" for n, f in known.items() if f["ic_ci"][0] > 0]
+    if not able:
+        return "None puts the names of a date in a better order than chance."
+    return f"Names of a date are put in a better order than by chance (IC) by {_listed(able)}."
+
+
 def _earned(found: Found) -> str:
     told = {n: found["table"][n] for n in _models(found)}
     if not told:
@@ -110,11 +122,9 @@ def _pairs(found: Found) -> str:
         for p in found["pairs"]
         if p["p_squared"] is not None and p["p_squared"] <= LEVEL
     ]
-    which = "pair" if found["all_pairs"] else "model against the first"
+    which = "Pair by pair" if found["all_pairs"] else "Each tested against the first"
     if not apart:
-        return (
-            f"Tested {which} by {which}, no difference of squared errors is beyond chance (Holm)."
-        )
+        return f"{which}, no difference of squared errors is beyond chance (Holm)."
     return f"Beyond chance (Holm): {_listed(apart)}."
 
 

@@ -18,9 +18,10 @@ def forecasts(table: Found, roles: Roles) -> Table:
     rows = [
         [
             _named(name, roles),
-            *(f["r2_oos"], *f["r2_ci"], f["clark_west"]["p"]),
+            *(_times(v, 100) for v in (f["r2_oos"], *f["r2_ci"])),
+            f["clark_west"]["p"],
             *(f["directional_accuracy"], *(f["directional_accuracy_ci"] or BOTH)),
-            *(f["beyond_chance"], *(f["beyond_chance_ci"] or BOTH)),
+            *(_times(v, 100) for v in (f["beyond_chance"], *(f["beyond_chance_ci"] or BOTH))),
             *(f["ic"], *(f["ic_ci"] or BOTH), f.get("brier"), f["ece"]),
         ]
         for name, f in table.items()
@@ -29,16 +30,16 @@ def forecasts(table: Found, roles: Roles) -> Table:
     return Table(
         "Forecasts",
         (
-            *("", "R2 %", *ends, "CW p", "Hit rate", *ends, "Beyond chance", *ends),
+            *("", "R2 %", *ends, "CW p", "Hit rate", *ends, "Over chance pp", *ends),
             *("IC", *ends, "Brier", "ECE"),
         ),
-        [[r[0], *(None if v is None else 100 * v for v in r[1:4]), *r[4:]] for r in rows],
+        rows,
         "Intervals are at 95 % and clustered by date; that of R2 draws whole blocks of dates. R2 is "
-        "against the prevailing mean, in hundredths. CW: Clark and West, one-sided. Beyond chance: "
-        "hit rate above what the shares of ups give. IC: mean rank correlation by date over five "
+        "against the prevailing mean, in hundredths. CW: Clark and West, one-sided. Over chance: "
+        "by how much the hit rate is above what the shares of ups give, in percentage points. IC: mean rank correlation by date over five "
         "names or more. ECE: distance of told probabilities from what came true.",
         (
-            *("text", "num4", "num4", "num4", "num4", "pct", "pct", "pct", "pct", "pct", "pct"),
+            *("text", "num4", "num4", "num4", "num4", "pct", "pct", "pct", "num2", "num2", "num2"),
             *("num4", "num4", "num4", "num4", "num4"),
         ),
     )

@@ -15,6 +15,7 @@ from bellwether.models.factory import BASELINES
 from bellwether.pipelines import records, trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Kept
+from bellwether.pipelines.learning import learning_curve
 from bellwether.pipelines.pack import Made, pack
 from bellwether.pipelines.records import Judged
 from bellwether.pipelines.search import SearchConfig
@@ -61,6 +62,10 @@ def judge(
         "by_symbol": _by_symbol(record, models, horizon),
         **({} if tuned is None else {"search": tuned.told()}),
     }
+    if config.learning_curve:
+        outcome["learning_curve"] = learning_curve(
+            config.model, data, record, how, question, ports, progress
+        )
     judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)

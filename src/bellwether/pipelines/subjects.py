@@ -164,10 +164,24 @@ def _of_run(row: RunRow, ports: Ports) -> Source:
 
 
 def _of_release(row: ReleaseRow, ports: Ports) -> Source:
+    found = release_source(row, ports)
+    if found is None:
+        raise MissingRecord("record", f"the release {row.release_id}", "bellwether train")
+    return found
+
+
+def release_source(row: ReleaseRow, ports: Ports) -> Source | None:
+    """Return a release with its record; None where it was packed without one.
+
+    Raises
+    ------
+    UnloadableArtifact
+        If its files are not those that were packed.
+    """
     files = ports.releases.load(row.release_id)
     raw = files.files.get("walkforward.parquet")
     if raw is None:
-        raise MissingRecord("record", f"the release {row.release_id}", "bellwether train")
+        return None
     record = pl.read_parquet(io.BytesIO(raw)).sort("decision_at", "symbol")
     names = [c.removeprefix("forecast_") for c in record.columns if c.startswith("forecast_")]
     judged = records.of_walk(record, names, MARKET)

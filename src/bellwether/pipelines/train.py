@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import polars as pl
 import uuid_utils
 
 from bellwether import __version__
@@ -97,9 +98,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     reads = Kept(view(config.view), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
-    name, members = config.universe, None
-    if name is not None:
-        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    members, name = _members(config, ports), config.universe
     data = build(symbols, reads.view, config.horizon_sessions, watermark, ports, members, name)
     outcome, made, judged = judge(
         config, data, question, ports, progress, _fit_for_use(inspected, config)
@@ -174,6 +173,14 @@ def _view(config: TrainConfig) -> FeatureView:
     if config.generate is not None:
         candidates(chosen.features, config.generate)
     return chosen
+
+
+def _members(config: TrainConfig, ports: Ports) -> partial[pl.DataFrame] | None:
+    """Return what keeps members of the universe only, or None without one."""
+    name = config.universe
+    if name is None:
+        return None
+    return partial(of_members, universe=ports.lake.universe(name), name=name)
 
 
 def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:

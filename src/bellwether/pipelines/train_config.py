@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.calendar_splits import months_of
 from bellwether.features.views import DEFAULT
 from bellwether.pipelines.walk import Walk
@@ -51,7 +52,11 @@ class TrainConfig:
     learning_curve: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse periods that the calendar does not have."""
+        """Refuse periods that the calendar does not have, and a learning curve of a search."""
+        if self.learning_curve and self.search:
+            raise InvalidRequest(
+                "learning_curve", "a search finds other parameters for every past; ask for one"
+            )
         for length in (self.step, self.window):
             if length is not None:
                 months_of(length)

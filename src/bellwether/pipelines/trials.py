@@ -217,6 +217,19 @@ def record_training(
     return ports.ledger.record_trials(rows)
 
 
+def record_point(
+    question: Mapping[str, Any],
+    model: str,
+    share: float,
+    metrics: Mapping[str, Any],
+    ports: Ports,
+) -> int:
+    """Count one point of a learning curve: the model that learnt from the newest share only."""
+    study = _of_training(question, ports)
+    row = trial(study, model, PANEL, metrics, None, params={"newest_share": share})
+    return ports.ledger.record_trials([row])
+
+
 def _of_training(question: Mapping[str, Any], ports: Ports) -> Study:
     horizon, known = question["horizon_sessions"], datetime.fromisoformat(question["watermark"])
     return Study(_hash(dict(question)), "train", question, horizon, known, ports.wall.now())
