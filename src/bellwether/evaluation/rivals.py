@@ -112,8 +112,6 @@ def figures_of(ground: Ground, rival: Rival, seed: int) -> Figures:
         lags=ground.horizon - 1,
         ic="cross_section" if ground.names > 1 else "time",
     )
-    dated = ic_by_date(ground.dates, rival.forecast, ground.log_return)
-    ic = mean_over_dates(dated.values, ground.horizon - 1)
     nested = clark_west_by_date(
         ground.dates, ground.log_return, ground.prevailing_mean, rival.forecast, ground.horizon
     )
@@ -122,8 +120,7 @@ def figures_of(ground: Ground, rival: Rival, seed: int) -> Figures:
     return {
         **told,
         "r2_ci": r2_interval(ground, rival.forecast, seed),
-        "ic": ic.mean,
-        "ic_ci": ic.interval(),
+        **ranks(ground, rival),
         "clark_west": asdict(nested),
         "pesaran_timmermann": asdict(timed),
         **beyond_chance(ground, rival),
@@ -132,6 +129,19 @@ def figures_of(ground: Ground, rival: Rival, seed: int) -> Figures:
         "deflated": deflated(rival),
         **calibration(ground, rival),
     }
+
+
+def ranks(ground: Ground, rival: Rival) -> Figures:
+    """Return the mean rank correlation of forecast and outcome over dates, with `ic_ci`.
+
+    Both are None where too few dates have five names or more, or forecasts do not differ there.
+    """
+    dated = ic_by_date(ground.dates, rival.forecast, ground.log_return).values
+    if np.isfinite(dated).sum() <= ground.horizon:
+        return {"ic": None, "ic_ci": None}
+    found = mean_over_dates(dated, ground.horizon - 1)
+    low, high = found.interval()
+    return {"ic": found.mean, "ic_ci": None if low is None else (low, high)}
 
 
 def beyond_chance(ground: Ground, rival: Rival) -> Figures:

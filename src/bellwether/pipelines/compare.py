@@ -10,7 +10,6 @@ from bellwether.core.errors import InsufficientHistory, InvalidRequest
 from bellwether.core.ports import Ports, Progress, quiet
 from bellwether.evaluation.pairs import MOST_PAIRED, may_be_best, pairs
 from bellwether.evaluation.rivals import FEWEST, figures_of
-from bellwether.pipelines.backtest_tests import PANEL
 from bellwether.pipelines.compare_readings import reading
 from bellwether.pipelines.rivals import curves_of, residuals_of, rivals_of
 from bellwether.pipelines.shared import Shared, shared
@@ -128,7 +127,7 @@ def _asked(named: Sequence[Subject], common: Shared) -> Found:
         "dates": int(np.unique(ground.dates).size),
         "sessions": int(days.size),
         "symbols": ground.names,
-        "notes": [*common.notes, *([PANEL] if ground.names > 1 else [])],
+        "notes": list(common.notes),
     }
 
 

@@ -10,6 +10,10 @@ from bellwether.reports.tearsheet_data import Curve, Picture, Point, Table
 Found = dict[str, Any]
 Roles = Mapping[str, str]
 MOST_CURVES = 8
+RESIDUAL = (
+    "What came less what was forecast; bias above 0: forecasts were too low. The state of the market "
+    "is known before the session."
+)
 BOTH = (None, None)
 
 
@@ -100,8 +104,7 @@ def residuals(found: Mapping[str, Sequence[Found]]) -> list[Table]:
                 for row in rows
                 if row["kind"] == kind
             ],
-            "What came less what was forecast; bias above 0: forecasts were too low. The state of "
-            "the market is known before the session.",
+            RESIDUAL if kind == kinds[0] else "",
             (
                 *("text", "text", "int", "int", "num2", "num2", "num2", "num2"),
                 *("num4", "pct", "pct", "pct"),
