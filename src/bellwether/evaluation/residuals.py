@@ -99,7 +99,8 @@ def _periods(days: NDArray[np.datetime64]) -> tuple[NDArray[np.int8], tuple[str,
     first, last = int(years.min()), int(years.max())
     width = math.ceil((last - first + 1) / MOST_PERIODS)
     starts = range(first, last + 1, width)
-    names = [f"{a}" if width == 1 else f"{a} to {min(a + width - 1, last)}" for a in starts]
+    ends = [min(a + width - 1, last) for a in starts]
+    names = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
     return ((years - first) // width).astype(np.int8), tuple(names)
 
 
