@@ -94,7 +94,6 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
 
-        chosen = settings()
         config = use.TrainConfig(
             symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
             model=model,
@@ -102,8 +101,6 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             horizon_sessions=horizon,
             seed=seed,
             each=each,
-            workers=chosen.workers,
-            quality_bar=chosen.quality_bar,
             ignore_quality=ignore_quality,
             winsorise=winsorise,
             universe=universe,
@@ -111,12 +108,22 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             search=None if search == "none" else search,
             trials=trials,
             view=view,
-            first=None if first is None else first.date(),
-            step=step,
-            window=window,
             learning_curve=learning_curve,
+            **_periods(first, step, window),
+            **_here(),
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
+
+
+def _here() -> dict[str, Any]:
+    """Return what this machine's settings say of a training run."""
+    found = settings()
+    return {"workers": found.workers, "quality_bar": found.quality_bar}
+
+
+def _periods(first: datetime | None, step: str | None, window: str | None) -> dict[str, Any]:
+    """Return how the walk-forward is cut by the calendar."""
+    return {"first": None if first is None else first.date(), "step": step, "window": window}
 
 
 def _told(report: "TrainReport", *, as_json: bool) -> None:
