@@ -108,9 +108,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             search=None if search == "none" else search,
             trials=trials,
             view=view,
-            learning_curve=learning_curve,
-            **_periods(first, step, window),
-            **_here(),
+            **_periods(first, step, window) | _here() | {"learning_curve": learning_curve},
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
 
