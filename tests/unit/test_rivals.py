@@ -41,6 +41,10 @@ def test_a_model_that_knows_stands_out() -> None:
     assert poor["beyond_chance_ci"][0] < 0 < poor["beyond_chance_ci"][1]
     assert good["ic_ci"][0] > 0.5
     assert good["deflated"] is None
+    earned = (knows.direction * np.expm1(on.log_return)).reshape(DATES, NAMES).mean(axis=1)
+    assert good["edge"] == pytest.approx(earned.mean())
+    half = 1.96 * earned.std(ddof=1) / np.sqrt(DATES)
+    assert good["edge_ci"] == pytest.approx((earned.mean() - half, earned.mean() + half), rel=0.01)
     assert sum(row["n"] for row in good["calibration"]) == on.log_return.size
 
 

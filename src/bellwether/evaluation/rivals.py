@@ -98,7 +98,7 @@ def figures_of(ground: Ground, rival: Rival, seed: int) -> Figures:
     """Return what one model's forecasts and trades amount to, as JSON can hold it.
 
     `forecast_metrics` and `trading_metrics`, and of them: `r2_ci`, `ic` (mean over dates with
-    `ic_ci`; on fewer than five names a date it is None), `sharpe_record` (interval with dependent
+    `ic_ci`; on fewer than five names a date it is None), `edge` (a call before costs), `sharpe_record` (interval with dependent
     errors), `deflated` (annual ratios), Clark and West against the prevailing mean, Pesaran and
     Timmermann, `beyond_chance` with `beyond_chance_ci`, `ece` and the calibration table.
     """
@@ -124,6 +124,7 @@ def figures_of(ground: Ground, rival: Rival, seed: int) -> Figures:
         "clark_west": asdict(nested),
         "pesaran_timmermann": asdict(timed),
         **beyond_chance(ground, rival),
+        **edge(ground, rival),
         **{k: traded[k] for k in ("cagr", "roi", "volatility", "max_drawdown", "turnover")},
         "sharpe_record": asdict(sharpe_record(until_ruin(rival.net))),
         "deflated": deflated(rival),
@@ -162,6 +163,17 @@ def beyond_chance(ground: Ground, rival: Rival) -> Figures:
         "beyond_chance": found.mean,
         "beyond_chance_ci": (found.low, found.high) if known else None,
     }
+
+
+def edge(ground: Ground, rival: Rival) -> Figures:
+    """Return what a call earned on average before costs, as a simple return, with `edge_ci`.
+
+    An abstention earned 0; the interval is clustered by date.
+    """
+    earned = rival.direction * np.expm1(ground.log_return)
+    found = clustered_mean(earned, ground.dates, lags=ground.horizon - 1)
+    known = found.low is not None and rival.direction.any()
+    return {"edge": found.mean, "edge_ci": (found.low, found.high) if known else None}
 
 
 def deflated(rival: Rival) -> Figures | None:

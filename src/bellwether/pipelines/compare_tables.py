@@ -57,24 +57,39 @@ def trading(table: Found, roles: Roles) -> Table:
         rows.append(
             [
                 _named(name, roles),
+                *(_times(v, 1e4) for v in (f["edge"], *(f["edge_ci"] or BOTH))),
                 *(f["cagr"], f["volatility"], ratio["annual"], ratio["low"], ratio["high"]),
                 *(luck.get("trials"), luck.get("luck"), luck.get("p")),
                 *(f["max_drawdown"], f["turnover"]),
             ]
         )
     return Table(
-        "Traded, after costs",
+        "What trading earned",
         (
-            *("", "A year", "Volatility", "Sharpe", "low", "high", "Tried", "Luck", "DSR"),
+            *(
+                "",
+                "Gross bps",
+                "low",
+                "high",
+                "A year",
+                "Volatility",
+                "Sharpe",
+                "low",
+                "high",
+                "Tried",
+                "Luck",
+                "DSR",
+            ),
             *("Drawdown", "Turnover a session"),
         ),
         rows,
+        "Gross: what a call earned before costs, with the interval by date; the rest is after costs. "
         "Sharpe ratios of a year with errors for dependent returns. Tried: configurations that the "
         "ledger counts on this label; luck: the ratio that the best of them would show without "
         "skill; DSR: probability that the true ratio is above it. Baselines were not chosen.",
         (
-            *("text", "pct", "pct", "num2", "num2", "num2", "int", "num2", "pct"),
-            *("pct", "num2"),
+            *("text", "num2", "num2", "num2"),
+            *("pct", "pct", "num2", "num2", "num2", "int", "num2", "pct", "pct", "num2"),
         ),
     )
 
