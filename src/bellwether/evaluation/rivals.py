@@ -97,10 +97,9 @@ def r2_interval(ground: Ground, forecast: Floats, seed: int) -> tuple[float | No
 def figures_of(ground: Ground, rival: Rival, seed: int) -> Figures:
     """Return what one model's forecasts and trades amount to, as JSON can hold it.
 
-    `forecast_metrics` and `trading_metrics`, and of them: `r2_ci`, `ic` (mean over dates with
-    `ic_ci`; on fewer than five names a date it is None), `edge` (a call before costs), `sharpe_record` (interval with dependent
-    errors), `deflated` (annual ratios), Clark and West against the prevailing mean, Pesaran and
-    Timmermann, `beyond_chance` with `beyond_chance_ci`, `ece` and the calibration table.
+    Those of `forecast_metrics` and of `trading_metrics`; `r2_ci`; Clark and West against the
+    prevailing mean; Pesaran and Timmermann; what `ranks`, `beyond_chance`, `edge`, `deflated` and
+    `calibration` return; and `sharpe_record`, a year.
     """
     told = forecast_metrics(
         dates=ground.dates,
