@@ -8,6 +8,7 @@ from bellwether import __version__
 from bellwether.cli import (
     audit,
     backtest,
+    compare,
     data,
     export,
     importance,
@@ -27,6 +28,7 @@ from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.gates import gates
 from bellwether.cli.live import live
+from bellwether.cli.releases import releases
 from bellwether.cli.sentiment import sentiment
 from bellwether.cli.trials import trials
 from bellwether.cli.universe import universe
@@ -38,7 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-GROUPS = (data, quality, repair, model, backtest, lineage, service, requests, jobs, retrain)
+GROUPS = (
+    *(data, quality, repair, model, backtest, compare, lineage, service, requests, jobs, retrain),
+)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)
@@ -51,6 +55,7 @@ app.add_typer(live, name="live", help="Bars as they happen, through Redis stream
 app.add_typer(evaluate, name="evaluate", help="Judge forecasts and rules of your own.")
 app.add_typer(gates, name="gates", help="May it be used, and how often the gates err.")
 app.add_typer(sentiment, name="sentiment", help="How headlines sound, and how often that is right.")
+app.add_typer(releases, name="releases", help="Which there are, and the model card of each.")
 app.add_typer(trials, name="trials", help="Every fit that was scored.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")

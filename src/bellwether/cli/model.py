@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,6 +76,19 @@ Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
 ]
+First = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First session that is forecast."),
+]
+Step = Annotated[
+    str | None, typer.Option(help="Length of a test period by the calendar: 1y, 1q, 6m.")
+]
+Window = Annotated[
+    str | None, typer.Option(help="Length of the past that trains, such as 10y; all by default.")
+]
+Curve = Annotated[
+    bool, typer.Option("--learning-curve", help="Judge the model on ever shorter pasts too.")
+]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
 
@@ -98,6 +112,10 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     view: View = "technical",
     skill: Skill = None,
     policy: Rules = None,
+    first: First = None,
+    step: Step = None,
+    window: Window = None,
+    learning_curve: Curve = False,
     as_json: Json = False,
 ) -> None:
     """Train and judge models walk-forward beside baselines, pack a release, and ask the gates of it.
@@ -127,6 +145,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
             embargo_sessions=embargo,
             view=view,
             **_given(symbols, against, policy, skill),
+            **_periods(first, step, window) | {"learning_curve": learning_curve},
         )
         _told(use.run(config, wired.ports, progress), as_json=as_json)
 
@@ -146,6 +165,11 @@ def _given(
         "policy": declared(policy_file(policy), skill_mode(skill)),
         "by": found.acting,
     }
+
+
+def _periods(first: datetime | None, step: str | None, window: str | None) -> dict[str, Any]:
+    """Return how the walk-forward is cut by the calendar."""
+    return {"first": None if first is None else first.date(), "step": step, "window": window}
 
 
 def _told(report: "TrainReport", *, as_json: bool) -> None:
@@ -197,7 +221,6 @@ def _cell(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
 
 
-@app.command()
 def releases(as_json: Json = False) -> None:
     """List releases, newest first.
 

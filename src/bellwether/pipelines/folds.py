@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bellwether.core.ports import Progress, WorkFiles
 from bellwether.evaluation.importance import Weighed
 from bellwether.evaluation.splits import Fold
 from bellwether.models.base import Column, Forecaster, Forecasts, Instants, Matrix
+from bellwether.models.ensemble import Ensemble
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.models.selected import reading
@@ -80,13 +81,19 @@ class Kept:
         aged = self.files.read(self.work, f"{_name(fold)}.aged.arrow")
         if told is None or aged is None:
             return None
+        moved = self.files.read(self.work, f"{_name(fold)}.weighed.npz")
         try:
-            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)))
-        except (pl.exceptions.PolarsError, OSError):  # left by another version
+            frames = pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged))
+            return Scored(*frames, None if moved is None else Weighed(**np.load(io.BytesIO(moved))))
+        except (pl.exceptions.PolarsError, OSError, ValueError, TypeError):  # of another version
             return None
 
     def keep(self, fold: Fold, scored: "Scored") -> None:
         """Keep a fold."""
+        if scored.weighed is not None:
+            content = io.BytesIO()
+            np.savez(content, **asdict(scored.weighed))
+            self.files.keep(self.work, f"{_name(fold)}.weighed.npz", content.getvalue())
         self.files.keep(self.work, f"{_name(fold)}.aged.arrow", _bytes(scored.aged))
         self.files.keep(self.work, f"{_name(fold)}.arrow", _bytes(scored.told))
 
@@ -97,7 +104,7 @@ class Scored:
 
     `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
     a session of the periods after it: what the main model of this fold was worth then. `weighed` says what
-    moved it, where that was asked; a fold that was kept is without it.
+    moved it, where that was asked.
     """
 
     told: pl.DataFrame
@@ -235,6 +242,7 @@ def fitted(
     table, plain = read
     targets = drawn_in(y[train], recipe.winsorise)
     found: dict[str, Forecaster] = {}
+    learnt: dict[str, Forecaster] = {}  # what ensembles are made of is fitted once
     for name in recipe.models:
         if name in BASELINES:
             model = make(name, READ_BY_BASELINES, seed=recipe.seed)
@@ -242,7 +250,14 @@ def fitted(
             continue
         params, chosen = recipe.params.get(name), recipe.chosen.get(name)
         learner = reading(name, recipe.columns, chosen, seed=recipe.seed, params=params)
-        found[name] = learner.fit(table.part(train), targets, times=times[train])
+        usual = params is None and chosen is None
+        if usual and name in learnt:
+            found[name] = learnt[name]
+        elif usual and isinstance(learner, Ensemble):
+            found[name] = learner.over(learnt, table.part(train), targets, times[train])
+        else:
+            found[name] = learner.fit(table.part(train), targets, times=times[train])
+            learnt |= {name: found[name]} if usual else {}
     return found
 
 

@@ -1,5 +1,7 @@
 """Judging models walk-forward, on the panel and symbol by symbol, and packing the one asked for."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,14 +12,19 @@ from bellwether.core.errors import InsufficientHistory
 from bellwether.core.ports import Ports, Progress
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines import trials
+from bellwether.pipelines import records, trials
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.folds import Kept
+from bellwether.pipelines.learning import learning_curve
 from bellwether.pipelines.pack import Made, pack
+from bellwether.pipelines.records import Judged
 from bellwether.pipelines.selected import record_without, without
 from bellwether.pipelines.train_config import TrainConfig, walk_of
 from bellwether.pipelines.trials import PANEL
 from bellwether.pipelines.walk import Walk, walk
 from bellwether.pipelines.walked import walked
+
+MARKET = "always_up"
 
 
 def judge(
@@ -27,17 +34,20 @@ def judge(
     ports: Ports,
     progress: Progress,
     bars: dict[str, Any],
-) -> tuple[dict[str, Any], list[Made]]:
-    """Judge the models of a run and pack its release; return the outcome as JSON and what was made.
+) -> tuple[dict[str, Any], list[Made], Judged]:
+    """Judge the models of a run and pack its release.
 
-    `bars` says how fit for use the bars are. Every model that is no baseline is counted as a trial.
+    Return the outcome as JSON, what was made, and what all models said. `bars` says how fit for use
+    the bars are. Every model that is no baseline is counted as a trial.
     """
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how, horizon = walk_of(config), config.horizon_sessions
-    found = walked(config, data, question, ports, progress)
+    kept = Kept(ports.work, folds_kept(question))
+    found = walked(config, data, question, ports, progress, kept)
     record = found.record
     told = question | {"quality": bars}
-    made = [pack(config.model, PANEL, data, record, told, ports, found.making)]
+    own_record = records.only(record, tuple(dict.fromkeys((config.model, *BASELINES))))
+    made = [pack(config.model, PANEL, data, own_record, told, ports, found.making)]
     own, own_tables, books = _each(config, data, models, how, progress)
     outcome = _outcome(config, record, found.models) | {
         "own_models": own_tables,
@@ -48,13 +58,23 @@ def judge(
         "by_symbol": _by_symbol(record, models, horizon),
         **found.told,
     }
+    if config.learning_curve:
+        outcome["learning_curve"] = learning_curve(
+            config.model, data, record, how, question, ports, progress
+        )
     judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)
     if found.making.chosen is not None:
         plain = outcome["table"][without(config.model)]
         record_without(question, config.model, plain, record, ports)
-    return outcome, made
+    return outcome, made, records.of_walk(record, models, MARKET)
+
+
+def folds_kept(question: dict[str, Any]) -> str:
+    """Name where the folds of a question are kept until it is answered."""
+    told = json.dumps(question, sort_keys=True)
+    return f"folds-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
 def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -> dict[str, Any]:

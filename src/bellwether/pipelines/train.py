@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import polars as pl
 import uuid_utils
 
 from bellwether import __version__
@@ -21,9 +22,18 @@ from bellwether.features.views import Kept, view
 from bellwether.inference.standing import REFUSED
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
-from bellwether.pipelines import audit, coverage, gates_stand, generated, mirror, quality, trials
+from bellwether.pipelines import (
+    audit,
+    coverage,
+    gates_stand,
+    generated,
+    mirror,
+    quality,
+    records,
+    trials,
+)
 from bellwether.pipelines.dataset import Dataset, build
-from bellwether.pipelines.judging import judge
+from bellwether.pipelines.judging import folds_kept, judge
 from bellwether.pipelines.pack import Made
 from bellwether.pipelines.quality_report import QualityReport
 from bellwether.pipelines.search import SearchConfig
@@ -36,7 +46,10 @@ from bellwether.telemetry import (
     TRAIN_SECONDS,
 )
 
-SPARED = ("window_sessions", "embargo_sessions", "select")
+SPARED = (
+    *("window_sessions", "embargo_sessions", "select"),
+    *("first", "step", "window", "learning_curve"),
+)
 """What a question does not mention where it is not asked for."""
 __all__ = ["TrainConfig", "TrainReport", "dataset_of", "question_of", "run"]
 
@@ -115,11 +128,10 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         return TrainReport(known.run_id, True, outcome, notes, _again(outcome, key, config, ports))
     reads = Kept(view(config.view), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
-    started = ports.wall.now()
-    data = dataset_of(config, symbols, watermark, ports)
+    started, data = ports.wall.now(), dataset_of(config, symbols, watermark, ports)
     with _counted(config, question, ports):
         bars = _fit_for_use(inspected, config)
-        outcome, made = judge(config, data, question, ports, progress, bars)
+        outcome, made, judged = judge(config, data, question, ports, progress, bars)
         outcome |= _generated(config, data, question, ports, progress)
     years = range(int(outcome["from"][:4]), int(outcome["to"][:4]) + 1)
     outcome["survivorship"] = coverage.note(config.universe, symbols, years, ports)
@@ -127,6 +139,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     stand = tuple(_stand(m.release_id, key, config, ports) for m in made)
     outcome["skill_shown"] = all(row.skill_shown for row in stand)
     run_id = str(uuid_utils.uuid7())
+    records.keep(run_id, judged, ports.work)
     row = RunRow(
         *(run_id, key, started, ports.wall.now(), watermark),
         json.dumps(question),
@@ -134,6 +147,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
     )
     releases = [_release(m, run_id, config, row.finished_at) for m in made]
     ports.ledger.record_run(row, releases, stand)
+    ports.work.drop(folds_kept(question))
     TRAIN_RUNS.labels("trained").inc()
     RELEASES_PACKED.labels(config.model).inc(len(made))
     return TrainReport(run_id, False, outcome, mirror.run(ports, progress).notes(), stand)
@@ -143,9 +157,7 @@ def dataset_of(
     config: TrainConfig, symbols: tuple[str, ...], watermark: datetime, ports: Ports
 ) -> Dataset:
     """Assemble what a run trains on and judges; raises as `dataset.build` does."""
-    name, members = config.universe, None
-    if name is not None:
-        members = partial(of_members, universe=ports.lake.universe(name), name=name)
+    members, name = _members(config, ports), config.universe
     return build(
         symbols, view(config.view), config.horizon_sessions, watermark, ports, members, name
     )
@@ -237,6 +249,8 @@ def question_of(
         "view": chosen.version,
         "code": __version__,
     }
+    if config.first is not None:
+        question["first"] = str(config.first)
     if config.universe is not None:
         told = ports.lake.universe(config.universe)["ingested_at"].max()
         question["universe_watermark"] = str(told)
@@ -255,6 +269,14 @@ def _view(config: TrainConfig) -> FeatureView:
     if config.generate is not None:
         candidates(chosen.features, config.generate)
     return chosen
+
+
+def _members(config: TrainConfig, ports: Ports) -> partial[pl.DataFrame] | None:
+    """Return what keeps members of the universe only, or None without one."""
+    name = config.universe
+    if name is None:
+        return None
+    return partial(of_members, universe=ports.lake.universe(name), name=name)
 
 
 def _listed(config: TrainConfig, ports: Ports, known: list[str]) -> list[str]:

@@ -1,8 +1,10 @@
 """What is asked of a training run."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.calendar_splits import months_of
 from bellwether.evaluation.choosing import Rule, rule
 from bellwether.evaluation.gate_policy import Policy
 from bellwether.features.views import DEFAULT
@@ -27,6 +29,10 @@ class TrainConfig:
     many between the last outcome trained on and a test. `select` says how features are chosen
     inside each training set, as `evaluation.choosing.rule` reads it; with `generate` the generated
     ones are chosen so too, and no symbol gets a model of its own.
+
+    With `first`, `step` or `window` the walk-forward is cut by the calendar, as a backtest's is: from
+    the session `first`, in periods of `step` (`1y`), each trained on the `window` before it.
+    `learning_curve` judges the model trained on ever shorter pasts too.
 
     `policy` is what the gates ask of what is packed; None where nobody declared one. `by` says who
     asks. A release that `waits` does not answer before somebody says so. None of them changes what
@@ -56,6 +62,22 @@ class TrainConfig:
     policy: Policy | None = None
     by: str = "local"
     waits: bool = False
+    first: date | None = None
+    step: str | None = None
+    window: str | None = None
+    learning_curve: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse periods that the calendar does not have, and what does not go together."""
+        if self.learning_curve and (self.search or self.select):
+            why = "a search or a selection finds another model for every past; ask for one"
+            raise InvalidRequest("learning_curve", why)
+        if self.window_sessions and (self.first or self.step or self.window):
+            why = "periods of the calendar are trained on a `window`, such as 10y"
+            raise InvalidRequest("window_sessions", why)
+        for length in (self.step, self.window):
+            if length is not None:
+                months_of(length)
 
     @property
     def asked(self) -> Policy | None:
@@ -76,6 +98,9 @@ def walk_of(config: TrainConfig) -> Walk:
         config.winsorise,
         config.window_sessions,
         config.embargo_sessions,
+        config.first,
+        config.step,
+        config.window,
     )
 
 

@@ -176,6 +176,19 @@ def record_generated(
     return ports.ledger.record_trials([row])
 
 
+def record_point(
+    question: Mapping[str, Any],
+    model: str,
+    share: float,
+    metrics: Mapping[str, Any],
+    ports: Ports,
+) -> int:
+    """Count one point of a learning curve: the model that learnt from the newest share only."""
+    study = of_question("train", question, {}, ports)
+    row = trial(study, model, PANEL, metrics, None, params={"newest_share": share})
+    return ports.ledger.record_trials([row])
+
+
 def of_question(
     kind: str, question: Mapping[str, Any], more: Mapping[str, Any], ports: Ports
 ) -> Study:

@@ -11,6 +11,7 @@ from bellwether.evaluation.importance import Weighed, importance, words
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.folds import Kept
 from bellwether.pipelines.pack import Making
 from bellwether.pipelines.search import SearchConfig
 from bellwether.pipelines.selected import selected_walk, without
@@ -49,8 +50,12 @@ def walked(
     question: dict[str, Any],
     ports: Ports,
     progress: Progress,
+    kept: Kept,
 ) -> Walked:
-    """Walk forward over all symbols as the run asks, and count every trial of a search."""
+    """Walk forward over all symbols as the run asks, and count every trial of a search.
+
+    Folds of a plain walk are `kept` while it goes on, so that a killed run goes on with the others.
+    """
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how, rule = walk_of(config), rule_of(config)
     if rule is not None:
@@ -65,7 +70,7 @@ def walked(
         trials.record_search(question, config.model, tuned.searches, ports)
         told = {"search": tuned.told(), **_weighed(config, data, tuned.weighed)}
         return Walked(tuned.record, models, Making(tuned.params, told=_kept(told)), told)
-    record, weighed = weighed_walk(data, models, how, progress, WHAT)
+    record, weighed = weighed_walk(data, models, how, progress, WHAT, kept)
     told = _weighed(config, data, weighed)
     return Walked(record, models, Making(told=_kept(told)), told)
 
