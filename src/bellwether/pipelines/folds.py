@@ -20,7 +20,7 @@ from bellwether.models.packed import PackedModel
 from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
 from bellwether.pipelines.dataset import Dataset
-from bellwether.pipelines.weighing import weigh
+from bellwether.pipelines.weighing import packed, unpacked, weigh
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
@@ -79,12 +79,15 @@ class Kept:
         if told is None or aged is None:
             return None
         try:
-            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)))
-        except (pl.exceptions.PolarsError, OSError):  # left by another version
+            weighed = unpacked(self.files.read(self.work, f"{_name(fold)}.weighed.npz"))
+            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)), weighed)
+        except (pl.exceptions.PolarsError, OSError, ValueError, KeyError):  # of another version
             return None
 
     def keep(self, fold: Fold, scored: "Scored") -> None:
         """Keep a fold."""
+        if scored.weighed is not None:
+            self.files.keep(self.work, f"{_name(fold)}.weighed.npz", packed(scored.weighed))
         self.files.keep(self.work, f"{_name(fold)}.aged.arrow", _bytes(scored.aged))
         self.files.keep(self.work, f"{_name(fold)}.arrow", _bytes(scored.told))
 
@@ -94,8 +97,8 @@ class Scored:
     """What the models of one fold said.
 
     `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
-    a session of the periods after it: what the main model of this fold was worth then. `weighed` says what
-    moved it, where that was asked; a fold that was kept is without it.
+    a session of the periods after it: what the main model of this fold was worth then. `weighed` says
+    what moved it, where that was asked.
     """
 
     told: pl.DataFrame
@@ -186,12 +189,12 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     recipe: Recipe,
 ) -> tuple[int, Scored]:
     models = fitted(X, y, times, fold.train, recipe)
-    packed = {name: model.pack() for name, model in models.items()}
+    content = {name: model.pack() for name, model in models.items()}
     told = {
-        name: PackedModel(content).predict(_seen(X, fold.test, name, recipe))
-        for name, content in packed.items()
+        name: PackedModel(packing).predict(_seen(X, fold.test, name, recipe))
+        for name, packing in content.items()
     }
-    main = PackedModel(packed[recipe.models[0]])
+    main = PackedModel(content[recipe.models[0]])
     aged = [
         _aged(age, main.predict(_seen(X, rows, recipe.models[0], recipe)), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
