@@ -1,8 +1,10 @@
 """What moves a model: by hand, beside SciPy, and for models that read a part of their features."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +12,14 @@ from scipy import stats
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.importance import Weighed, importance, words
+from bellwether.evaluation.splits import Fold
 from bellwether.models.explain import contributions
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
 from bellwether.models.selected import reading
+from bellwether.pipelines.folds import Kept, Scored
 from bellwether.pipelines.weighing import spread, weigh
+from bellwether.registry.work import ObjectWorkFiles
 
 NAMES = ("a", "b", "c", "d")
 
@@ -27,7 +32,7 @@ def learnt(seed: int = 0, n: int = 1200) -> tuple[np.ndarray, np.ndarray, np.nda
     return X, y, np.column_stack([days, days + np.timedelta64(1, "D")])
 
 
-def fold(moved: list[float], lost: list[list[float]], first: str = "2020-01-01") -> Weighed:
+def weighed(moved: list[float], lost: list[list[float]], first: str = "2020-01-01") -> Weighed:
     days = np.datetime64(first) + np.arange(len(lost))
     far = np.array(moved, dtype=np.float64)
     return Weighed(far, days, np.array(lost), np.full(len(lost), 2.0), np.zeros((len(lost), 2)))
@@ -38,8 +43,8 @@ def test_by_hand() -> None:
     told = importance(
         ["x", "z"],
         [
-            fold([3.0, 1.0], [[0.2, 0.0], [0.4, 0.0]]),
-            fold([1.0, 1.0], [[0.6, 0.0]], "2021-01-01"),
+            weighed([3.0, 1.0], [[0.2, 0.0], [0.4, 0.0]]),
+            weighed([1.0, 1.0], [[0.6, 0.0]], "2021-01-01"),
         ],
         1,
     )
@@ -59,7 +64,7 @@ def test_by_hand() -> None:
 def test_agreement_of_folds_is_that_of_scipy(order: list[list[int]]) -> None:
     told = importance(
         list("abcde"),
-        [fold([float(v + 1) for v in ranks], [[0.0] * 5, [0.0] * 5]) for ranks in order],
+        [weighed([float(v + 1) for v in ranks], [[0.0] * 5, [0.0] * 5]) for ranks in order],
         1,
     )["stability"]
     table = np.array(order, dtype=np.float64)
@@ -73,14 +78,14 @@ def test_agreement_of_folds_is_that_of_scipy(order: list[list[int]]) -> None:
 
 
 def test_one_fold_agrees_with_nothing() -> None:
-    told = importance(["x", "z"], [fold([1.0, 1.0], [[0.0, 0.0]])], 1)
+    told = importance(["x", "z"], [weighed([1.0, 1.0], [[0.0, 0.0]])], 1)
 
     assert told["stability"]["kendall_tau"] is None
     assert "ridge is moved most by x (50%), z (50%)" in words(told, "ridge")
-    nothing = importance(["x", "z"], [fold([0.0, 0.0], [[0.0, 0.0]])], 1)
+    nothing = importance(["x", "z"], [weighed([0.0, 0.0], [[0.0, 0.0]])], 1)
     assert words(nothing, "ridge") == "Nothing moves the forecasts of ridge."
     with pytest.raises(InvalidRequest):
-        importance(["x"], [fold([1.0, 1.0], [[0.0, 0.0]])], 1)
+        importance(["x"], [weighed([1.0, 1.0], [[0.0, 0.0]])], 1)
     with pytest.raises(InvalidRequest):
         importance(["x"], [], 1)
 
@@ -120,6 +125,25 @@ def test_the_same_seed_weighs_the_same() -> None:
     one, two = (weigh(fitted, X, y, times[:, 0], rows=200, seed=4) for _ in range(2))
 
     assert one.lost.tobytes() == two.lost.tobytes()
+
+
+def test_a_fold_that_is_kept_still_says_what_moved_it(tmp_path: Path) -> None:
+    X, y, times = learnt()
+    fitted = make("ridge", NAMES, seed=0).fit(X, y, times=times)
+    one = weigh(fitted, X, y, times[:, 0], rows=200, seed=4)
+    kept = Kept(ObjectWorkFiles(str(tmp_path)), "walk")
+    rows = np.arange(3)
+    fold = Fold(0, rows, rows, times[0, 0], times[2, 0])
+    frame = pl.DataFrame({"a": [1]})
+
+    kept.keep(fold, Scored(frame, frame, one))
+    back = kept.read(fold)
+
+    assert back is not None
+    assert back.weighed is not None
+    assert importance(NAMES, [back.weighed], 1) == importance(NAMES, [one], 1)
+    kept.files.keep("walk", "fold-0000.weighed.npz", b"no array")
+    assert kept.read(fold) is None
 
 
 def test_whole_dates_are_looked_at() -> None:

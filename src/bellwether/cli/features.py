@@ -74,9 +74,12 @@ def _importance(name: str, wired: "Wired") -> dict[str, Any] | None:
     releases = wired.ports.ledger.releases()
     if not releases:
         return None
-    told = wired.ports.releases.load(releases[0].release_id).manifest.get("importance", {})
-    share = told.get(name) if isinstance(told, dict) else None
-    return None if share is None else {"release": releases[0].release_id, "share": share}
+    manifest: dict[str, Any] = wired.ports.releases.load(releases[0].release_id).manifest
+    share = manifest.get("importance", {}).get(name)
+    told = manifest.get("importance_over_time") or {"features": {}}
+    by_fold = told["features"].get(name, {}).get("by_fold")
+    found = {"release": releases[0].release_id, "share": share, "by_fold": by_fold}
+    return None if share is None else found
 
 
 @features.command("show")

@@ -1,6 +1,5 @@
 """How close forecasts came, and how often they called the direction."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -107,15 +106,9 @@ def forecast_metrics(  # noqa: PLR0913 - one record has this many columns, all n
     if ic not in {"cross_section", "time"}:
         raise InvalidRequest("ic", f"is {ic!r}, must be cross_section or time")
 
-    calls = _calls(when, y, called, lags)
     return {
         **_errors(y, f, b),
-        "directional_accuracy": calls.accuracy,
-        "directional_accuracy_ci": calls.interval,
-        "precision": calls.precision,
-        "recall": calls.recall,
-        "rows_needed": rows_needed(calls.accuracy),
-        "matthews": calls.matthews,
+        **_calls(when, y, called, lags),
         **_probabilities(p, y),
         "information_coefficient": _information_coefficient(when, f, y, ic),
         "n": int(y.size),
@@ -166,27 +159,19 @@ def paired_accuracy(
     return clustered_mean(difference, when[moved], lags=lags)
 
 
-@dataclass(frozen=True, slots=True)
-class _Calls:
-    accuracy: float | None
-    interval: list[float] | None
-    precision: float | None
-    recall: float | None
-    matthews: float | None
-
-
-def _calls(dates: NDArray[Any], y: Floats, direction: NDArray[np.int8], lags: int) -> _Calls:
+def _calls(dates: NDArray[Any], y: Floats, direction: NDArray[np.int8], lags: int) -> Metrics:
     judged = (direction != 0) & (y != 0)
     up, went_up = direction[judged] > 0, y[judged] > 0
     hit = up == went_up
     found = clustered_mean(hit, dates[judged], lags=lags)
-    return _Calls(
-        accuracy=found.mean,
-        interval=_share_interval(found, lags),
-        precision=_mean(hit[up]),
-        recall=_mean(hit[went_up]),
-        matthews=matthews(went_up, up),
-    )
+    return {
+        "directional_accuracy": found.mean,
+        "directional_accuracy_ci": _share_interval(found, lags),
+        "precision": _mean(hit[up]),
+        "recall": _mean(hit[went_up]),
+        "rows_needed": rows_needed(found.mean),
+        "matthews": matthews(went_up, up),
+    }
 
 
 def _share_interval(found: MeanInterval, lags: int) -> list[float] | None:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from bellwether.models.spaces import Params
 from bellwether.models.table import Table
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
-from bellwether.pipelines.weighing import weigh
+from bellwether.pipelines.weighing import packed, unpacked, weigh
 from bellwether.quality.treatments import winsorise
 
 MIN_NAMES = 5
@@ -81,19 +81,16 @@ class Kept:
         aged = self.files.read(self.work, f"{_name(fold)}.aged.arrow")
         if told is None or aged is None:
             return None
-        moved = self.files.read(self.work, f"{_name(fold)}.weighed.npz")
         try:
-            frames = pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged))
-            return Scored(*frames, None if moved is None else Weighed(**np.load(io.BytesIO(moved))))
-        except (pl.exceptions.PolarsError, OSError, ValueError, TypeError):  # of another version
+            weighed = unpacked(self.files.read(self.work, f"{_name(fold)}.weighed.npz"))
+            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)), weighed)
+        except (pl.exceptions.PolarsError, OSError, ValueError, KeyError):  # of another version
             return None
 
     def keep(self, fold: Fold, scored: "Scored") -> None:
         """Keep a fold."""
         if scored.weighed is not None:
-            content = io.BytesIO()
-            np.savez(content, **asdict(scored.weighed))
-            self.files.keep(self.work, f"{_name(fold)}.weighed.npz", content.getvalue())
+            self.files.keep(self.work, f"{_name(fold)}.weighed.npz", packed(scored.weighed))
         self.files.keep(self.work, f"{_name(fold)}.aged.arrow", _bytes(scored.aged))
         self.files.keep(self.work, f"{_name(fold)}.arrow", _bytes(scored.told))
 
@@ -103,8 +100,8 @@ class Scored:
     """What the models of one fold said.
 
     `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
-    a session of the periods after it: what the main model of this fold was worth then. `weighed` says what
-    moved it, where that was asked.
+    a session of the periods after it: what the main model of this fold was worth then. `weighed` says
+    what moved it, where that was asked.
     """
 
     told: pl.DataFrame
@@ -210,15 +207,15 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
 ) -> tuple[int, Scored]:
     shelf, drawn = lies
     models = fitted((shelf.table(X, drawn), plain), y, times, fold.train, recipe)
-    packed = {name: PackedModel(model.pack()) for name, model in models.items()}
+    ready = {name: PackedModel(model.pack()) for name, model in models.items()}
 
     def read(name: str, rows: npt.NDArray[np.int64]) -> Matrix:
         return (plain if name in BASELINES else X)[rows]
 
     def said(name: str, rows: npt.NDArray[np.int64]) -> Forecasts:
-        return packed[name].predict(read(name, rows))
+        return ready[name].predict(read(name, rows))
 
-    told = {name: said(name, fold.test) for name in packed}
+    told = {name: said(name, fold.test) for name in ready}
     main = recipe.models[0]
     aged = [
         _aged(age, said(main, rows), y[rows], dates[rows])

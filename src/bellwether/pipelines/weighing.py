@@ -1,5 +1,8 @@
 """What features do to a fitted model's forecasts of rows that it did not learn from."""
 
+import io
+from dataclasses import fields
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +39,29 @@ def weigh(
         lost[:, j] = _by_date(more, day)
     moved, gained = _explained(model, X, y, day)
     return Weighed(moved, when, lost, _by_date(y**2, day), gained)
+
+
+def packed(found: Weighed) -> bytes:
+    """Write what was weighed as an .npz, without any pickled object."""
+    out = io.BytesIO()
+    np.savez_compressed(
+        out, allow_pickle=False, **{f.name: getattr(found, f.name) for f in fields(found)}
+    )
+    return out.getvalue()
+
+
+def unpacked(content: bytes | None) -> Weighed | None:
+    """Read what `packed` wrote; None of nothing.
+
+    Raises
+    ------
+    ValueError, OSError, KeyError
+        If it is something else.
+    """
+    if content is None:
+        return None
+    told = np.load(io.BytesIO(content), allow_pickle=False)
+    return Weighed(**{f.name: told[f.name] for f in fields(Weighed)})
 
 
 def spread(dates: Instants, rows: int) -> npt.NDArray[np.int64]:
