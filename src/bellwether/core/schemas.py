@@ -149,6 +149,36 @@ QUOTES = pa.DataFrameSchema(
 )
 """Quotes in the lake, every revision."""
 
+LONGEST_TEXT = 10_000
+"""Characters of the longest text that is kept: a story, not a book."""
+
+TEXTS_IN = pa.DataFrameSchema(
+    {
+        **_FACT,
+        "text_id": pa.Column(pl.String, pa.Check.str_length(32, 32)),
+        "published_at": pa.Column(UTC_TIME),
+        "text": pa.Column(pl.String, pa.Check.str_length(1, LONGEST_TEXT)),
+        "publisher": pa.Column(pl.String, nullable=True),
+        **_TOLD_BY,
+    },
+    strict=True,
+    name="texts_in",
+    metadata={"keys": ["symbol", "text_id"]},
+)
+"""Short texts about a symbol. `text_id` names a text by its words, so that a copy is the same text.
+
+`knowledge_time` is when it was first seen: told by the feed (basis `first_seen`), else taken to be
+`published_at` (basis `published`).
+"""
+
+TEXTS = pa.DataFrameSchema(
+    {**TEXTS_IN.columns, **_KEPT},
+    strict=True,
+    name="texts",
+    metadata={"keys": ["symbol", "text_id", "source", "revision"]},
+)
+"""Texts in the lake. A text is told once: a copy that comes later changes nothing."""
+
 QUARANTINE = pa.DataFrameSchema(
     {
         "source": pa.Column(pl.String),
