@@ -63,7 +63,9 @@ def texts(bars: pl.DataFrame, seed: int = 1) -> Texts:
     last = CALENDAR.close_of(bars["session"][-1]) + timedelta(hours=9)
     words = ["profit", "rises", "falls", "loss", "abc", "deal", "court", "new", "chief"]
     said = [" ".join(rng.choice(words, 5)) for _ in known]
-    frame = pl.DataFrame({"known_at": known, "text": said, "score": rng.choice([-1.0, 0, 1], 3 * N)})
+    frame = pl.DataFrame(
+        {"known_at": known, "text": said, "score": rng.choice([-1.0, 0, 1], 3 * N)}
+    )
     return gathered(frame.filter(pl.col("known_at") <= last).cast(FRAME))  # type: ignore[arg-type]
 
 

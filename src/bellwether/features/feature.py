@@ -108,7 +108,9 @@ class FeatureView:
 
     def scored(self, method: str) -> "FeatureView":
         """Return the view as it reads the scores of `method`; itself where it reads no texts."""
-        return replace(self, scored_by=plain(method)) if self.reads_texts else self
+        if not self.reads_texts or self.scored_by == plain(method):
+            return self
+        return replace(self, scored_by=plain(method))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

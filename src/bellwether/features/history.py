@@ -35,7 +35,7 @@ def evaluate(view: FeatureView, columns: Mapping[str, Array]) -> Array:
         C-contiguous float64; NaN in a feature's first `warm_up` sessions and nowhere else.
         Row t is known after session t has closed.
     """
-    out = np.empty((len(view.features), len(columns["close"])))
+    out = np.empty((len(view.features), len(next(iter(columns.values())))))
     run(view.program, columns, out)
     return np.ascontiguousarray(out.T)
 

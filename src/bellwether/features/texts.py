@@ -9,7 +9,7 @@ import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -179,8 +179,7 @@ def at_session(texts: Texts, calendar: SessionCalendar) -> Callable[[date], Mapp
     return told
 
 
-def between(texts: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
-    """Return the texts (FRAME) that sessions ending from `first` to `last` (us) can depend on."""
-    reach = int((WINDOW_H + NOVELTY_H) * US_H)
-    known = pl.col("known_at").dt.epoch("us")
-    return texts.filter((known >= first - reach) & (known <= last))
+def between(texts: pl.DataFrame, first: datetime, last: datetime) -> pl.DataFrame:
+    """Return the texts (FRAME) that sessions which close from `first` to `last` can depend on."""
+    reach = timedelta(hours=WINDOW_H + NOVELTY_H)
+    return texts.filter((pl.col("known_at") >= first - reach) & (pl.col("known_at") <= last))

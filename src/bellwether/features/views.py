@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 from bellwether.core.errors import InvalidRequest, UnknownName
 from bellwether.features.catalog import FeatureView, technical
+from bellwether.features.feature import BY
 from bellwether.features.view_calendar import calendar
 from bellwether.features.view_liquidity import liquidity
 from bellwether.features.view_ranges import ranges
 from bellwether.features.view_regime import regime
 from bellwether.features.view_returns import returns
-from bellwether.features.feature import BY
 from bellwether.features.view_section import section
 from bellwether.features.view_text import text
 

@@ -16,9 +16,9 @@ from bellwether.core.errors import (
 )
 from bellwether.core.ports import Ports, ReleaseRow
 from bellwether.core.types import Adjustment, FeatureVector
-from bellwether.features.views import view
 from bellwether.inference.reads import Reads, reads, usual
 from bellwether.inference.release import Served, serve
+from bellwether.inference.texts import read_view, scores
 
 Vectors = Mapping[tuple[str, str], FeatureVector]
 """By symbol and the name under which a view is kept."""
@@ -174,18 +174,19 @@ def _releases(
         served = loaded.get(row.release_id) or _load(row, ports, faults)
         if served is None:
             continue
-        if reads(served.kept) is None:
-            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view)}")
+        found = reads(served.kept)
+        if found is None or not scores(found.view, ports):
+            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view, ports)}")
             continue
         loaded[row.release_id] = served
         answering |= dict.fromkeys(wanted, row.release_id)
     return answering, loaded
 
 
-def _instead(version: str) -> str:
+def _instead(version: str, ports: Ports) -> str:
     name = version.partition("@")[0]
     try:
-        return f"this version computes {view(name).version}"
+        return f"this version computes {read_view(name, ports).version}"
     except InputError:
         return "which this version does not compute"
 

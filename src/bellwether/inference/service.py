@@ -1,5 +1,6 @@
 """PredictionService: what HTTP, the command line and replay ask."""
 
+import asyncio
 import json
 from dataclasses import asdict, replace
 from datetime import date
@@ -30,6 +31,7 @@ from bellwether.inference.health import Health
 from bellwether.inference.reads import Reads
 from bellwether.inference.reasons import count
 from bellwether.inference.release import Served
+from bellwether.inference.texts import with_headlines
 from bellwether.inference.vectors import Vectors
 from bellwether.telemetry import (
     CATALOGUE_FAULTS,
@@ -115,6 +117,9 @@ class PredictionService:
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
         catalogue, reads = self.catalogue, served.reads
         vector, missing = await self._vectors.find(request.symbol, session, catalogue, reads)
+        if request.news_headlines and reads.view.reads_texts:
+            said = (vector, reads.view, request.news_headlines, self._ports)
+            vector = await asyncio.to_thread(with_headlines, *said)
         begun = perf_counter()
         numbers = forecast(served, vector, reads.view)
         _MODEL.observe(perf_counter() - begun)
@@ -241,7 +246,7 @@ class PredictionService:
             interval=_interval(served, numbers),
             release=served.release_id,
             arm=Arm.CHAMPION,
-            sentiment=self._mood(request),
+            sentiment=self._mood(request, served),
             features=views.named(vector.values, served.reads.positions),
             feature_ages_sessions={served.reads.view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),
@@ -253,12 +258,14 @@ class PredictionService:
         with _EXPLANATION.time():
             return explanation(served, vector, served.reads.view)
 
-    def _mood(self, request: PredictionRequest) -> Sentiment:
+    def _mood(self, request: PredictionRequest, served: Served) -> Sentiment:
         texts, scorer = request.news_headlines, self._ports.sentiment
         begun = perf_counter()
         score = scorer.score(texts) if texts else None
         _SENTIMENT.observe(perf_counter() - begun)
-        return Sentiment(score, scorer.method, len(texts), used_by_model=False)
+        return Sentiment(
+            score, scorer.method, len(texts), used_by_model=served.reads.view.reads_texts
+        )
 
     def _stored(
         self, request: PredictionRequest, p: Prediction, vector: FeatureVector

@@ -13,7 +13,16 @@ from bellwether.lake.commits import Commits
 from bellwether.lake.joined import SOURCES, together, with_actions
 from bellwether.lake.revise import fresh, taken_back
 from bellwether.lake.rows import FactRows, put
-from bellwether.lake.tables import ACTIONS, BARS, FACTS, QUARANTINE, QUOTES, TEXTS, UNIVERSE, FactTable
+from bellwether.lake.tables import (
+    ACTIONS,
+    BARS,
+    FACTS,
+    QUARANTINE,
+    QUOTES,
+    TEXTS,
+    UNIVERSE,
+    FactTable,
+)
 from bellwether.lake.tidy import tidy
 from bellwether.lake.told import Told, counted
 from bellwether.lake.upgrade import upgrade

@@ -52,9 +52,7 @@ class Told:
         return cls(bars, actions, facts, _rejected(batch.rejections))
 
 
-def _checked(
-    name: str, frame: pl.DataFrame | None, schema: pa.DataFrameSchema
-) -> pl.DataFrame:
+def _checked(name: str, frame: pl.DataFrame | None, schema: pa.DataFrameSchema) -> pl.DataFrame:
     return _rows(name, None if frame is None else check(frame, schema))
 
 

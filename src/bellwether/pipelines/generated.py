@@ -50,7 +50,7 @@ def study(
         candidates, view (version), chosen (names by fold), often (name and in how many folds it
         was chosen), table (figures `without` and `with`), and reading (a sentence).
     """
-    view = candidates(data.view.features, n)
+    view = candidates(data.view.features, n).scored(data.view.scored_by)
     made = _computed(data, Kept(view, data.universe), watermark, ports)
     dates = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
     parts, chosen = [], []

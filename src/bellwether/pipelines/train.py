@@ -15,7 +15,8 @@ from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, quiet
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
-from bellwether.features.views import Kept, view
+from bellwether.features.views import Kept
+from bellwether.inference.texts import read_view
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
 from bellwether.pipelines import audit, coverage, generated, mirror, quality
@@ -94,7 +95,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         TRAIN_RUNS.labels("reused").inc()
         notes = mirror.run(ports, progress).notes()
         return TrainReport(known.run_id, True, json.loads(known.outcome), notes)
-    reads = Kept(view(config.view), config.universe)
+    reads = Kept(read_view(config.view, ports), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started = ports.wall.now()
     name, members = config.universe, None
@@ -127,7 +128,7 @@ def _question(
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
-    chosen = _view(config)
+    chosen = _view(config, ports)
     states = newest_state([Kept(chosen, config.universe)], ports)
     if states is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
@@ -156,9 +157,9 @@ def _question(
     return question, watermark, symbols
 
 
-def _view(config: TrainConfig) -> FeatureView:
+def _view(config: TrainConfig, ports: Ports) -> FeatureView:
     """Return the view that is read; refuse one that a model cannot read, or bad candidates."""
-    chosen = view(config.view)
+    chosen = read_view(config.view, ports)
     for model in (config.model, *(m for m in config.against if m not in BASELINES)):
         make(model, chosen.model_columns, seed=config.seed)
     if config.search is not None:

@@ -1,0 +1,95 @@
+"""What a view reads of texts: those the lake held at a watermark, and the headlines of a request."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from bellwether.core.errors import ConfigError
+from bellwether.core.ports import Ports
+from bellwether.core.types import FeatureVector
+from bellwether.features.feature import FeatureView, plain
+from bellwether.features.history import evaluate
+from bellwether.features.texts import FRAME, between, columns, gathered, scored
+from bellwether.features.views import combined, view
+
+PART = "text"
+
+
+def read_view(name: str, ports: Ports) -> FeatureView:
+    """Return a view by name, as it reads the scores that this platform gives.
+
+    Raises
+    ------
+    UnknownName, InvalidRequest
+        If there is no such view.
+    """
+    return view(name).scored(ports.sentiment.method)
+
+
+def scores(one: FeatureView, ports: Ports) -> bool:
+    """Tell whether this platform can compute what a view reads of texts."""
+    return not one.reads_texts or one.scored_by == plain(ports.sentiment.method)
+
+
+def texts_of(
+    one: FeatureView, symbol: str, watermark: datetime | None, ports: Ports
+) -> pl.DataFrame | None:
+    """Return a symbol's scored texts (`features.texts.FRAME`); None for a view that reads none.
+
+    Raises
+    ------
+    ConfigError
+        If the view reads the scores of another method than this platform's.
+    """
+    if not one.reads_texts:
+        return None
+    if not scores(one, ports):
+        why = f"texts are scored by {ports.sentiment.method} here; {one.version} reads {one.scored_by}"
+        raise ConfigError("sentiment", why)
+    told = ports.lake.texts([symbol])
+    if watermark is not None:
+        told = told.filter(pl.col("ingested_at") <= watermark)
+    return scored(told, ports.sentiment.score)
+
+
+def with_headlines(
+    vector: FeatureVector, one: FeatureView, headlines: Sequence[str], ports: Ports
+) -> FeatureVector:
+    """Return the vector as it is once headlines are known too: first seen at its session's close.
+
+    The features of texts are computed anew, by the code of every other row, from the texts at the
+    vector's watermark and these; all others stay. Without headlines, or for a view that reads no
+    texts, it is the vector itself. A headline that the lake holds already says nothing new.
+    """
+    if not headlines or not one.reads_texts:
+        return vector
+    part = combined(frozenset({PART}))
+    position = ports.calendar.index(vector.session)
+    sessions = ports.calendar.sessions[max(position - part.warm_up, 0) : position + 1]
+    close = ports.calendar.close_of(vector.session)
+    first = ports.calendar.close_of(sessions[0].astype(object))
+    told = _at_hand(one, vector, first, close, ports)
+    said = pl.DataFrame(
+        {"known_at": [close] * len(headlines), "text": list(headlines)},
+        schema={name: FRAME[name] for name in ("known_at", "text")},
+    )
+    both = pl.concat([told, scored(said, ports.sentiment.score)])
+    made = columns(gathered(both), sessions, ports.calendar)
+    row = evaluate(part, made)[-1]
+    values = np.frombuffer(vector.values, dtype="<f8").copy()
+    for name, value in zip(part.columns, row, strict=True):
+        at = one.columns.index(name)
+        values[at] = np.nan if np.isnan(values[at]) else value  # a symbol that warms up still does
+    return replace(vector, values=values.astype("<f8").tobytes())
+
+
+def _at_hand(
+    one: FeatureView, vector: FeatureVector, first: datetime, close: datetime, ports: Ports
+) -> pl.DataFrame:
+    """Return the texts that the sessions from `first` to `close` can depend on."""
+    found = texts_of(one, vector.symbol, vector.watermark, ports)
+    assert found is not None  # noqa: S101 - the view reads texts
+    return between(found, first, close)
