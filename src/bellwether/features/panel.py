@@ -127,7 +127,7 @@ def compute(
             mine = slice(ends[at] - pieces[at].at.size, ends[at])
             _into(view, pieces[at], [column[mine] for column in out], spaces.mine)
 
-        list(pool.map(one, range(len(pieces))))
+        list(pool.map(one, _apart(len(pieces), workers)))
     if isinstance(states, Parts) and states.in_order:
         rows = _keys(states.frame)
     else:
@@ -137,6 +137,15 @@ def compute(
     )
     whole = all(p.kept is None for p in pieces)
     return frame if whole else frame.sort("symbol", "session")
+
+
+def _apart(n: int, workers: int) -> Iterable[int]:
+    """Order the pieces so that threads write far from each other.
+
+    Two threads that first touch one large page at the same time both wipe it, and one for nothing.
+    """
+    step = -(-n // workers)
+    return (at for first in range(step) for at in range(first, n, step))
 
 
 def _pieces(symbol: int, states: Sequence[State]) -> Iterable[_Piece]:
