@@ -1,5 +1,6 @@
 """Texts as people have them: each with its instant, copies once, and what is wrong told by its line."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,3 +98,41 @@ def test_a_copy_that_comes_later_changes_nothing_in_the_lake(tmp_path: Path) -> 
 def test_a_table_without_times_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"no column for time.*--map time=NAME"):
         read(tmp_path, "ABC,Profit", header="symbol,text")
+
+
+def archived(place: Path, *lines: str) -> Path:
+    folder = place / "tweets" / "abc"
+    folder.mkdir(parents=True)
+    (folder / "2024-01-03").write_text("\n".join(lines) + "\n")
+    (folder / ".hidden").write_text("no post")
+    return folder.parent
+
+
+def post(text: object, at: str = "Wed Jan 03 15:00:00 +0000 2024") -> str:
+    return json.dumps({"text": text, "created_at": at, "user_id_str": "7"})
+
+
+def test_an_archive_of_posts_is_read_line_by_line(tmp_path: Path) -> None:
+    path = archived(
+        tmp_path, post(["profit", "rises"]), "", "{not json", '{"text": "no time"}', "[]", "7",
+        post("A deal", "Wed Jan 03 16:00:00 +0100 2024"), post("When?", "yesterday"), post([]), post("half \ud83d"),
+    )  # fmt: skip
+
+    batch = TextsSource().read(SourceQuery(path=str(path)), NOW)
+
+    at = datetime(2024, 1, 3, 15, tzinfo=UTC)
+    assert told(batch).sort("text").select("symbol", "text", "knowledge_time", "publisher").rows() == [
+        ("ABC", "A deal", at, "7"), ("ABC", "half ?", at, "7"), ("ABC", "profit rises", at, "7"),
+    ]  # fmt: skip
+    assert [(r.location, r.reason) for r in batch.rejections] == [
+        *((f"abc/2024-01-03:{i}", "malformed_row") for i in (3, 4, 5, 6)),
+        ("abc/2024-01-03:8", "not_a_time"),
+        ("abc/2024-01-03:9", "missing_value"),
+    ]
+
+
+def test_an_archive_without_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tweets" / "ABC").mkdir(parents=True)
+
+    with pytest.raises(UnreadableFile, match="hold no file"):
+        TextsSource().read(SourceQuery(path=str(tmp_path / "tweets")), NOW)

@@ -144,8 +144,10 @@ def direction(  # noqa: PLR0913, PLR0917 - one argument an option of the command
         datetime | None, typer.Option(formats=DAY, help="Last day trained on; else until the test.")
     ] = None,
     symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    view: Annotated[str, typer.Option(help="Views that are read.")] = "technical+text",
-    model: Annotated[str, typer.Option(help="Models, such as linear,lightgbm.")] = "linear",
+    view: Annotated[str, typer.Option(help="Views that are read.")] = "technical+section+text",
+    model: Annotated[
+        str, typer.Option(help="Models, such as linear,lightgbm.")
+    ] = "linear,random_forest",
     dead_band: Annotated[
         str, typer.Option(help="Returns in percent between which a day is left out.")
     ] = "0,0",

@@ -1,7 +1,9 @@
 """Train on the past of a date and call the direction after it, with and without texts."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -18,6 +20,7 @@ from bellwether.models.factory import MODELS, make
 from bellwether.models.packed import PackedModel
 from bellwether.pipelines.direction_rows import CONTRARY, rows_of
 from bellwether.pipelines.sections import newest_state
+from bellwether.pipelines.trials import Study, trial
 
 Json = dict[str, object]
 TEXT = "text"
@@ -38,8 +41,8 @@ class DirectionConfig:
     test_last: date
     train_last: date | None = None
     symbols: tuple[str, ...] | None = None
-    view: str = "technical+text"
-    models: tuple[str, ...] = ("linear",)
+    view: str = "technical+section+text"
+    models: tuple[str, ...] = ("linear", "random_forest")
     down: float = 0.0
     up: float = 0.0
     horizon: int = 1
@@ -112,7 +115,35 @@ def run(config: DirectionConfig, ports: Ports, progress: Progress = quiet) -> Di
     progress("Fitting", 0, 1)
     said = _said(train, test, chosen, config)
     progress("Fitting", 1, 1)
-    return _report(config, chosen, train, test, said)
+    report = _report(config, chosen, train, test, said)
+    _count(report, config, symbols, states[0], ports)
+    return report
+
+
+def _count(
+    report: DirectionReport,
+    config: DirectionConfig,
+    symbols: Sequence[str],
+    watermark: datetime,
+    ports: Ports,
+) -> None:
+    """Put every fit into the trial ledger, under the label that it called."""
+    asked = {k: v if v is None else str(v) for k, v in asdict(config).items() if k != "models"}
+    question: Json = asked | {
+        "view": report.view,
+        "symbols": list(symbols),
+        "watermark": str(watermark),
+    }
+    named = json.dumps(question, sort_keys=True, default=str)
+    study_id = hashlib.sha256(named.encode()).hexdigest()[:32]
+    study = Study(study_id, "direction", question, config.horizon, watermark, ports.wall.now())
+    label = f"close_to_close h={config.horizon} beyond {config.down:g} to {config.up:g}"
+    rows = [
+        replace(trial(study, name, "panel", asdict(found), None), label=label)
+        for name, found in report.callers.items()
+        if name.partition(",")[0] in config.models
+    ]
+    ports.ledger.record_trials(rows)
 
 
 def _check(config: DirectionConfig) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from bellwether.sources.checks import SYMBOL
 from bellwether.sources.dates import EXCHANGE_ZONE, instants
 from bellwether.sources.facts import Rows, columns_of, no_bars, refused, text, told_why
 from bellwether.sources.fingerprint import Fingerprint
+from bellwether.sources.posts import is_archive, posts
 from bellwether.sources.shape import named
 from bellwether.sources.tables import tables
 
@@ -47,9 +49,13 @@ class TextsSource:
     name = "texts"
 
     def read(self, query: SourceQuery, known_until: datetime) -> SourceBatch:
-        """Read the file or folder at `query.path`; a text after `known_until` is rejected."""
+        """Read the file or folder at `query.path`; a text after `known_until` is rejected.
+
+        A folder of folders is an archive of posts (`posts.py`).
+        """
         read = Fingerprint()
-        found = list(tables(query, read))
+        archive = query.path is not None and is_archive(Path(query.path))
+        found = list(posts(Path(str(query.path)), read) if archive else tables(query, read))
         parts = [_shaped(table, path.name, query) for path, table in found]
         rows = pl.concat(parts).with_columns(row=pl.int_range(pl.len()))
         rows = _asked_for(rows.with_columns(order="row"), query)
