@@ -59,10 +59,9 @@ class Texts:
 
 
 def scored(texts: pl.DataFrame, score: Callable[[Sequence[str]], float | None]) -> pl.DataFrame:
-    """Return texts of one symbol (schema TEXTS, or `known_at` and `text`) with their tone (FRAME)."""
-    told = texts if "known_at" in texts.columns else texts.rename({"knowledge_time": "known_at"})
-    tones = [score([text]) or 0.0 for text in told["text"]]
-    return told.select("known_at", "text").with_columns(score=pl.Series(tones, dtype=pl.Float64))
+    """Return texts of one symbol (columns `known_at` and `text`) with their tone (FRAME)."""
+    tones = [score([text]) or 0.0 for text in texts["text"]]
+    return texts.select("known_at", "text").with_columns(score=pl.Series(tones, dtype=pl.Float64))
 
 
 def gathered(texts: pl.DataFrame) -> Texts:
@@ -184,6 +183,6 @@ def at_session(texts: Texts, calendar: SessionCalendar) -> Callable[[date], Mapp
 
 
 def between(texts: pl.DataFrame, first: datetime, last: datetime) -> pl.DataFrame:
-    """Return the texts (FRAME) that sessions which close from `first` to `last` can depend on."""
+    """Return the texts (by `known_at`) that sessions which close from `first` to `last` can depend on."""
     reach = timedelta(hours=WINDOW_H + NOVELTY_H)
     return texts.filter((pl.col("known_at") >= first - reach) & (pl.col("known_at") <= last))

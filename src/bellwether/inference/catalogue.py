@@ -9,7 +9,6 @@ import numpy as np
 from bellwether.core.errors import (
     ArtifactError,
     BellwetherError,
-    InputError,
     MissingRecord,
     StorageError,
     UnknownName,
@@ -187,7 +186,7 @@ def _instead(version: str, ports: Ports) -> str:
     name = version.partition("@")[0]
     try:
         return f"this version computes {read_view(name, ports).version}"
-    except InputError:
+    except BellwetherError:
         return "which this version does not compute"
 
 

@@ -131,7 +131,7 @@ class PredictionService:
         for reason in degraded:
             count(reason)
         mood = self._mood(request, used_by_model=heard)
-        prediction = self._prediction(request, served, vector, numbers, age, degraded, mood)
+        prediction = self._prediction(request, served, vector, numbers, age, mood, degraded)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)
         begun = perf_counter()
@@ -234,8 +234,8 @@ class PredictionService:
         vector: FeatureVector,
         numbers: Numbers,
         age: int,
+        sentiment: Sentiment,
         degraded: tuple[str, ...],
-        mood: Sentiment,
     ) -> Prediction:
         return Prediction(
             prediction_id=str(uuid_utils.uuid7()),
@@ -250,7 +250,7 @@ class PredictionService:
             interval=_interval(served, numbers),
             release=served.release_id,
             arm=Arm.CHAMPION,
-            sentiment=mood,
+            sentiment=sentiment,
             features=views.named(vector.values, served.reads.positions),
             feature_ages_sessions={served.reads.view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),

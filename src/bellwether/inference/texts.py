@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from bellwether.core.errors import ConfigError
+from bellwether.core.errors import BellwetherError, ConfigError
 from bellwether.core.ports import Ports
 from bellwether.core.types import FeatureVector
 from bellwether.features.feature import FeatureView, plain
@@ -26,18 +26,34 @@ def read_view(name: str, ports: Ports) -> FeatureView:
     UnknownName, InvalidRequest
         If there is no such view.
     """
-    return view(name).scored(ports.sentiment.method)
+    return as_scored(view(name), ports)
+
+
+def as_scored(one: FeatureView, ports: Ports) -> FeatureView:
+    """Return a view as it reads the scores that this platform gives; itself if it reads no texts."""
+    return one.scored(ports.sentiment.method) if one.reads_texts else one
 
 
 def scores(one: FeatureView, ports: Ports) -> bool:
     """Tell whether this platform can compute what a view reads of texts."""
-    return not one.reads_texts or one.scored_by == plain(ports.sentiment.method)
+    if not one.reads_texts:
+        return True
+    try:
+        return one.scored_by == plain(ports.sentiment.method)
+    except BellwetherError:  # whoever scores is away
+        return False
 
 
 def texts_of(
-    one: FeatureView, symbol: str, watermark: datetime | None, ports: Ports
+    one: FeatureView,
+    symbol: str,
+    watermark: datetime | None,
+    ports: Ports,
+    closes: tuple[datetime, datetime] | None = None,
 ) -> pl.DataFrame | None:
     """Return a symbol's scored texts (`features.texts.FRAME`); None for a view that reads none.
+
+    With `closes`, only those that sessions which close from the first to the last can depend on.
 
     Raises
     ------
@@ -52,7 +68,8 @@ def texts_of(
     told = ports.lake.texts([symbol])
     if watermark is not None:
         told = told.filter(pl.col("ingested_at") <= watermark)
-    return scored(told, ports.sentiment.score)
+    told = told.rename({"knowledge_time": "known_at"})
+    return scored(told if closes is None else between(told, *closes), ports.sentiment.score)
 
 
 def with_headlines(
@@ -71,7 +88,8 @@ def with_headlines(
     sessions = ports.calendar.sessions[max(position - part.warm_up, 0) : position + 1]
     close = ports.calendar.close_of(vector.session)
     first = ports.calendar.close_of(sessions[0].astype(object))
-    told = _at_hand(one, vector, first, close, ports)
+    told = texts_of(one, vector.symbol, vector.watermark, ports, (first, close))
+    assert told is not None  # noqa: S101 - the view reads texts
     said = pl.DataFrame(
         {"known_at": [close] * len(headlines), "text": list(headlines)},
         schema={name: FRAME[name] for name in ("known_at", "text")},
@@ -84,12 +102,3 @@ def with_headlines(
         at = one.columns.index(name)
         values[at] = np.nan if np.isnan(values[at]) else value  # a symbol that warms up still does
     return replace(vector, values=values.astype("<f8").tobytes())
-
-
-def _at_hand(
-    one: FeatureView, vector: FeatureVector, first: datetime, close: datetime, ports: Ports
-) -> pl.DataFrame:
-    """Return the texts that the sessions from `first` to `close` can depend on."""
-    found = texts_of(one, vector.symbol, vector.watermark, ports)
-    assert found is not None  # noqa: S101 - the view reads texts
-    return between(found, first, close)

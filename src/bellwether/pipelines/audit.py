@@ -16,7 +16,7 @@ from bellwether.core.errors import InvalidRequest, LeakFound, UnknownName, Unrea
 from bellwether.core.ports import AuditRow, Ports, Progress, quiet
 from bellwether.features.views import DEFAULT, Kept, views
 from bellwether.features.views import view as named
-from bellwether.inference.texts import read_view
+from bellwether.inference.texts import as_scored, read_view
 from bellwether.pipelines.audit_chain import audit_view, labels_of
 from bellwether.pipelines.audit_panel import (
     Bars,
@@ -94,7 +94,7 @@ def run_all(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> li
         progress(f"Auditing {view.name}", done, len(views()))
         share = max(0.0, ends - time.monotonic()) / (len(views()) - done)
         mine = replace(config, limits=replace(config.limits, budget_s=share))
-        reports.append(_own(Kept(view.scored(ports.sentiment.method)), mine, bars, ports))
+        reports.append(_own(Kept(as_scored(view, ports)), mine, bars, ports))
     progress("Auditing", len(views()), len(views()))
     return reports
 
