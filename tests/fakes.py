@@ -37,6 +37,7 @@ from bellwether.core.schemas import (
     UNIVERSE_IN,
     check,
 )
+from bellwether.core.texts import TEXTS, TEXTS_IN
 from bellwether.core.types import (
     AppendResult,
     CompactResult,
@@ -52,12 +53,14 @@ FACTS = {
     "actions": ("symbol", "session", "kind"),
     "universe": ("universe", "symbol", "first"),
     "quotes": ("symbol", "quoted_at"),
+    "texts": ("symbol", "text_id"),
 }
 CHECKED = {
     "bars": BARS_IN,
     "actions": ACTIONS_IN,
     "universe": UNIVERSE_IN,
     "quotes": QUOTES_IN,
+    "texts": TEXTS_IN,
 }
 ACTED = {"split": ("split_ratio", 1.0), "dividend": ("dividend_usd", 0.0)}
 SHOWN = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd", "adjustment")
@@ -96,12 +99,13 @@ class MemoryLake:
         first = sum(r["revision"] == 0 for r in new["bars"])
         touched = {(r["symbol"], r["session"]) for r in (*new["bars"], *new["actions"])}
         added, revised = first, len(touched & set(days)) - first
-        for name, rows in (("universe", None), ("quotes", None), ("actions", explicit)):
+        others = ("universe", "quotes", "texts")
+        for name, rows in (*((name, None) for name in others), ("actions", explicit)):
             keys = [key_of(name, r) for r in (told[name] if rows is None else rows)]
             mine = [r for r in new[name] if key_of(name, r) in keys]
             added += sum(r["revision"] == 0 for r in mine)
             revised += sum(r["revision"] != 0 for r in mine)
-        given = len(days) + len(told["universe"]) + len(told["quotes"]) + len(explicit)
+        given = len(days) + sum(len(told[name]) for name in others) + len(explicit)
         something = refused or any(new.values())
         at = mark if something else self.watermark() or mark
         return AppendResult(added, revised, given - added - revised, at, refused)
@@ -125,6 +129,8 @@ class MemoryLake:
         row |= {"ingested_at": mark, "revision": len(known)}
         if not known:
             return row
+        if name == "texts":  # what was told first stays
+            return None
         repaired = row["knowledge_basis"] == "repaired"
         said = [r for r in known if r["knowledge_basis"] != "repaired"]
         if says_as(known[-1], row) or (not repaired and said and says_as(said[-1], row)):
@@ -219,6 +225,14 @@ class MemoryLake:
     def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all revisions of quotes."""
         return self._kept("quotes", QUOTES, symbols)
+
+    def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all texts."""
+        return self._kept("texts", TEXTS, symbols)
+
+    def texts_watermark(self) -> datetime | None:
+        """Return the newest instant at which a text was added."""
+        return max((r["ingested_at"] for r in self._facts["texts"]), default=None)
 
     def _kept(self, name: str, schema: Any, symbols: Sequence[str] | None) -> pl.DataFrame:
         rows = [r for r in self._facts[name] if symbols is None or r["symbol"] in symbols]

@@ -85,7 +85,9 @@ class SentimentBody(msgspec.Struct, frozen=True):
     ]
     method: Annotated[str, Meta(description="Who scores, by version or hash; `none` for nobody.")]
     n_headlines: int
-    used_by_model: Annotated[bool, Meta(description="Whether the forecast depends on it.")]
+    used_by_model: Annotated[
+        bool, Meta(description="Whether the forecast is another for the headlines.")
+    ]
 
 
 class SkillBody(msgspec.Struct, frozen=True):

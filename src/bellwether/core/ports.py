@@ -93,6 +93,7 @@ class LakeBatch:
     actions: pl.DataFrame | None = None
     universe: pl.DataFrame | None = None
     quotes: pl.DataFrame | None = None
+    texts: pl.DataFrame | None = None
     rejections: tuple[Rejection, ...] = ()
 
 
@@ -176,6 +177,14 @@ class Lake(Protocol):
 
     def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all revisions of quotes (schema QUOTES), by symbol and instant."""
+        ...
+
+    def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all texts (schema TEXTS), by symbol and name of the text."""
+        ...
+
+    def texts_watermark(self) -> datetime | None:
+        """Return the newest `ingested_at` of any text; None while there is none."""
         ...
 
     def symbols(self) -> list[str]:

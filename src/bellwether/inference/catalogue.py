@@ -9,17 +9,16 @@ import numpy as np
 from bellwether.core.errors import (
     ArtifactError,
     BellwetherError,
-    InputError,
     MissingRecord,
     StorageError,
     UnknownName,
 )
 from bellwether.core.ports import Ports, ReleaseRow
 from bellwether.core.types import Adjustment, FeatureVector, Skill
-from bellwether.features.views import view
 from bellwether.inference.reads import Reads, reads, usual
 from bellwether.inference.release import Served, serve
 from bellwether.inference.standing import UNASKED, Standing, held_back, standings
+from bellwether.inference.texts import read_view, scores
 
 Vectors = Mapping[tuple[str, str], FeatureVector]
 """By symbol and the name under which a view is kept."""
@@ -198,19 +197,20 @@ def _releases(
         served = loaded.get(row.release_id) or _load(row, ports, faults)
         if served is None:
             continue
-        if reads(served.kept) is None:
-            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view)}")
+        found = reads(served.kept)
+        if found is None or not scores(found.view, ports):
+            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view, ports)}")
             continue
         loaded[row.release_id] = served
         answering |= dict.fromkeys(wanted, row.release_id)
     return answering, loaded
 
 
-def _instead(version: str) -> str:
+def _instead(version: str, ports: Ports) -> str:
     name = version.partition("@")[0]
     try:
-        return f"this version computes {view(name).version}"
-    except InputError:
+        return f"this version computes {read_view(name, ports).version}"
+    except BellwetherError:
         return "which this version does not compute"
 
 

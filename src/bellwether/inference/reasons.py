@@ -2,6 +2,7 @@
 
 from bellwether.inference.forecast import LEVEL, OUTSIDE, REFUSED
 from bellwether.inference.standing import FAILED
+from bellwether.inference.texts import UNREAD
 from bellwether.telemetry import DEGRADED_ANSWERS
 
 KINDS = (
@@ -13,6 +14,7 @@ KINDS = (
     "history_too_short",
     "no_interval",
     "quality_gate_ignored",
+    UNREAD,
     *("sentiment_away", "sentiment_by_lexicon"),
     FAILED,
     REFUSED,

@@ -31,6 +31,7 @@ from bellwether.inference.mood import mood
 from bellwether.inference.reads import Reads
 from bellwether.inference.reasons import count
 from bellwether.inference.release import Served
+from bellwether.inference.texts import heard
 from bellwether.inference.vectors import Vectors
 from bellwether.telemetry import (
     CATALOGUE_FAULTS,
@@ -115,16 +116,20 @@ class PredictionService:
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
         catalogue, reads = self.catalogue, served.reads
         vector, missing = await self._vectors.find(request.symbol, session, catalogue, reads)
-        sentiment, unsure = await mood(self._ports.sentiment, request.news_headlines)
+        silent, headlines = vector, request.news_headlines
+        vector, unread = await heard(silent, reads.view, headlines, self._ports)
+        sentiment, unsure = await mood(self._ports.sentiment, headlines)
         begun = perf_counter()
         numbers = forecast(served, vector, reads.view)
         _MODEL.observe(perf_counter() - begun)
+        used = vector is not silent and forecast(served, silent, reads.view) != numbers
         age = self._vectors.age(vector.session)
         FEATURE_AGE_SESSIONS.observe(age)
         reasons = self._reasons(served, vector, age)
-        degraded = (*self._ports.clock.standing, *missing, *reasons, *unsure)
+        degraded = (*self._ports.clock.standing, *missing, *reasons, *unread, *unsure)
         for reason in degraded:
             count(reason)
+        sentiment = replace(sentiment, used_by_model=used)
         prediction = self._prediction(request, served, vector, numbers, age, sentiment, degraded)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)

@@ -22,6 +22,7 @@ from bellwether.features.catalog import FeatureView
 from bellwether.features.history import states
 from bellwether.features.labels import open_to_open
 from bellwether.features.panel import Section, compute
+from bellwether.features.texts import FRAME
 from bellwether.features.views import Kept
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.walk import Walk, walk
@@ -157,9 +158,21 @@ def _known(
     Only sessions with a bar are kept: on a carried one nobody decides, and only later bars tell it.
     """
     parts = told.sort(*KEYS, "revision").partition_by("symbol", as_dict=True)
-    each = {str(key[0]): list(states(part, calendar, until)) for key, part in parts.items()}
+    each = {
+        str(key[0]): list(states(part, calendar, until, _texts(panel, kept, str(key[0]))))
+        for key, part in parts.items()
+    }
     made = compute(kept.view, each, calendar, section_of(panel, kept.universe))
     return made.drop("last_close").join(panel.bars.select(KEYS), on=KEYS, how="semi")
+
+
+def _texts(panel: Panel, kept: Kept, symbol: str) -> pl.DataFrame | None:
+    """Return a symbol's texts as the view reads them; none where the panel tells none."""
+    if not kept.view.reads_texts:
+        return None
+    if panel.texts is None:
+        return pl.DataFrame(schema=FRAME)
+    return panel.texts.filter(pl.col("symbol") == symbol).select(list(FRAME))
 
 
 def _first_told(bars: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from bellwether.features.feature import FeatureView
 from bellwether.features.panel import compute
 from bellwether.features.sketch import sketched
 from bellwether.features.views import Kept
-from bellwether.features.views import view as named
+from bellwether.inference.texts import read_view
 from bellwether.pipelines.pack import arrays
 from bellwether.pipelines.sections import known_states, newest_state, section_of
 
@@ -65,7 +65,7 @@ def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildR
     UnreadableFile
         If the sectors cannot be read.
     """
-    view = named(config.view)
+    view = read_view(config.view, ports)
     if not view.across and (config.universe or config.sectors):
         raise InvalidRequest(
             "universe, sectors", f"the view {view.name} does not look across symbols"
@@ -80,7 +80,7 @@ def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildR
     known = ports.ledger.newest_materialisation(name)
     if known is not None and known.watermark >= watermark and not config.sectors:
         return BuildReport(name, watermark, len(symbols), 0, len(view.features))
-    series = known_states(symbols, watermark, ports, progress)
+    series = known_states(symbols, watermark, ports, progress, (view,))
     sectors = None if config.sectors is None else read_sectors(config.sectors)
     section = section_of(config.universe, series, watermark, ports, sectors)
     frame = compute(view, series, ports.calendar, section)

@@ -19,6 +19,7 @@ from bellwether.features.history import BAR_KEYS, as_known
 from bellwether.features.labels import open_to_open
 from bellwether.features.needs import Refusal
 from bellwether.features.views import Kept
+from bellwether.inference.texts import texts_of
 from bellwether.models.factory import READ_BY_BASELINES
 from bellwether.pipelines.basis import refused_in
 from bellwether.pipelines.sections import across
@@ -120,7 +121,8 @@ def build(
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
         labels = _decided(labels, adjusted, members)
         if whole is None:
-            features = as_known(wide, revisions, ports.calendar, now).slice(view.warm_up)
+            texts = texts_of(wide, symbol, watermark, ports)
+            features = as_known(wide, revisions, ports.calendar, now, texts).slice(view.warm_up)
         else:
             features = _complete(whole.filter(pl.col("symbol") == symbol), view, told[symbol])
         parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))

@@ -65,7 +65,7 @@ def study(
         candidates, view (version), chosen (names by fold), often (name and in how many folds it
         was chosen), table (figures `without` and `with`), and reading (a sentence).
     """
-    view = candidates(data.view.features, asked.n)
+    view = candidates(data.view.features, asked.n).scored(data.view.scored_by)
     known = datetime.fromisoformat(question["watermark"])
     made = _computed(data, Kept(view, data.universe), known, ports)
     times, reader = times_of(data), Reader(asked.model, tuple(view.columns), how.seed)

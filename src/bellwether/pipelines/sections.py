@@ -12,6 +12,7 @@ from bellwether.features.feature import FeatureView
 from bellwether.features.history import as_known, states
 from bellwether.features.panel import Section, State, compute
 from bellwether.features.views import Kept
+from bellwether.inference.texts import texts_of
 
 States = dict[str, list[State]]
 
@@ -19,30 +20,43 @@ States = dict[str, list[State]]
 def newest_state(several: Sequence[Kept], ports: Ports) -> list[datetime] | None:
     """Return for each view the watermark of all that it reads; None while there are no bars.
 
-    That is the newest bar or action, or for a view that looks across a universe what was told of
-    that since. The universe is read first, so that no bar lies between the two.
+    That is the newest bar or action, or what was told since of the universe that a view looks
+    across, or of texts where it reads them. Those are looked at first, so that no bar lies between.
     """
     told: dict[str, datetime] = {}
     if any(k.universe is not None and k.view.across for k in several):
         newest = ports.lake.universe().group_by("universe").agg(pl.col("ingested_at").max())
         told = dict(newest.select("universe", "ingested_at").rows())
+    texts = None
+    if any(k.view.reads_texts for k in several):
+        texts = ports.lake.texts_watermark()
     bars = ports.lake.watermark()
     if bars is None:
         return None
-    marks = (told.get(k.universe or "", bars) if k.view.across else bars for k in several)
-    return [max(bars, mark) for mark in marks]
+    members = [told.get(k.universe or "") if k.view.across else None for k in several]
+    written = [texts if k.view.reads_texts else None for k in several]
+    return [max(bars, m or bars, w or bars) for m, w in zip(members, written, strict=True)]
 
 
 def known_states(
-    symbols: Sequence[str], watermark: datetime, ports: Ports, progress: Progress = quiet
+    symbols: Sequence[str],
+    watermark: datetime,
+    ports: Ports,
+    progress: Progress = quiet,
+    views: Sequence[FeatureView] = (),
 ) -> States:
-    """Return each symbol's series between its corrections, as of the clock and the watermark."""
+    """Return each symbol's series between its corrections, as of the clock and the watermark.
+
+    They have the columns of texts where one of `views` reads them.
+    """
+    reader = next((one for one in views if one.reads_texts), None)
     now = ports.clock.now()
     found: States = {}
     for done, symbol in enumerate(symbols):
         progress("Computing features", done, len(symbols))
         bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
-        found[symbol] = list(states(bars, ports.calendar, now))
+        texts = None if reader is None else texts_of(reader, symbol, watermark, ports)
+        found[symbol] = list(states(bars, ports.calendar, now, texts))
     progress("Computing features", len(symbols), len(symbols))
     return {symbol: told for symbol, told in found.items() if told}
 
@@ -79,7 +93,7 @@ def across(
     kept: Kept, watermark: datetime, ports: Ports, progress: Progress = quiet
 ) -> pl.DataFrame:
     """Compute a view over all symbols that the lake held at the watermark, as `panel.compute`."""
-    series = known_states(ports.lake.symbols(), watermark, ports, progress)
+    series = known_states(ports.lake.symbols(), watermark, ports, progress, (kept.view,))
     section = section_of(kept.universe, series, watermark, ports)
     return compute(kept.view, series, ports.calendar, section)
 
@@ -87,7 +101,8 @@ def across(
 def own(symbol: str, view: FeatureView, watermark: datetime, ports: Ports) -> pl.DataFrame:
     """Compute a view over one symbol's whole history, each row as known when decided."""
     bars = ports.lake.bars([symbol]).filter(pl.col("ingested_at") <= watermark)
-    return as_known(view, bars, ports.calendar, ports.clock.now())
+    texts = texts_of(view, symbol, watermark, ports)
+    return as_known(view, bars, ports.calendar, ports.clock.now(), texts)
 
 
 def of_symbol(symbol: str, kept: Kept, watermark: datetime, ports: Ports) -> pl.DataFrame:

@@ -18,8 +18,9 @@ from bellwether.core.ports import Ports, Progress, ReleaseRow, RunRow, StandingR
 from bellwether.evaluation.survivorship import of_members, spells_known
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
-from bellwether.features.views import Kept, view
+from bellwether.features.views import Kept
 from bellwether.inference.standing import REFUSED
+from bellwether.inference.texts import read_view
 from bellwether.models.factory import BASELINES, MODELS, make
 from bellwether.models.spaces import space_of
 from bellwether.pipelines import (
@@ -126,7 +127,7 @@ def run(config: TrainConfig, ports: Ports, progress: Progress = quiet) -> TrainR
         notes = mirror.run(ports, progress).notes()
         outcome = json.loads(known.outcome)
         return TrainReport(known.run_id, True, outcome, notes, _again(outcome, key, config, ports))
-    reads = Kept(view(config.view), config.universe)
+    reads = Kept(read_view(config.view, ports), config.universe)
     audited = audit.demand(symbols, config.horizon_sessions, ports, progress, reads)
     started, data = ports.wall.now(), dataset_of(config, symbols, watermark, ports)
     with _counted(config, question, ports):
@@ -157,10 +158,8 @@ def dataset_of(
     config: TrainConfig, symbols: tuple[str, ...], watermark: datetime, ports: Ports
 ) -> Dataset:
     """Assemble what a run trains on and judges; raises as `dataset.build` does."""
-    members, name = _members(config, ports), config.universe
-    return build(
-        symbols, view(config.view), config.horizon_sessions, watermark, ports, members, name
-    )
+    view, members = read_view(config.view, ports), _members(config, ports)
+    return build(symbols, view, config.horizon_sessions, watermark, ports, members, config.universe)
 
 
 @contextmanager
@@ -226,7 +225,7 @@ def question_of(
     for model in (config.model, *config.against):
         if model not in (*MODELS, *BASELINES):
             raise UnknownName("model", model, (*MODELS, *BASELINES))
-    chosen = _view(config)
+    chosen = _view(config, ports)
     states = newest_state([Kept(chosen, config.universe)], ports)
     if states is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
@@ -257,9 +256,9 @@ def question_of(
     return question, watermark, symbols
 
 
-def _view(config: TrainConfig) -> FeatureView:
+def _view(config: TrainConfig, ports: Ports) -> FeatureView:
     """Return the view that is read; refuse one that a model cannot read, or bad candidates."""
-    chosen = view(config.view)
+    chosen = read_view(config.view, ports)
     for model in (config.model, *(m for m in config.against if m not in BASELINES)):
         make(model, chosen.model_columns, seed=config.seed)
     if config.search is not None:
