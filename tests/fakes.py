@@ -31,12 +31,11 @@ from bellwether.core.schemas import (
     QUARANTINE,
     QUOTES,
     QUOTES_IN,
-    TEXTS,
-    TEXTS_IN,
     UNIVERSE,
     UNIVERSE_IN,
     check,
 )
+from bellwether.core.texts import TEXTS, TEXTS_IN
 from bellwether.core.types import (
     AppendResult,
     CompactResult,

@@ -37,8 +37,9 @@ from bellwether.sources.live import LiveBars
 from bellwether.sources.membership import UniverseSource
 from bellwether.sources.quotes import QuotesSource
 from bellwether.sources.sample import LAST_SESSION, SampleSource
+from bellwether.sources.texts import TextsSource
 
-WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource())
+WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource(), TextsSource())
 
 
 @dataclass(frozen=True, slots=True)

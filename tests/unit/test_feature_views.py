@@ -59,7 +59,9 @@ def texts(bars: pl.DataFrame, seed: int = 1) -> Texts:
     rng = np.random.default_rng(seed)
     sessions = market()["session"].to_list()
     closes = [CALENDAR.close_of(sessions[i]) for i in rng.integers(0, N, 3 * N)]
-    known = [c + timedelta(hours=int(h)) for c, h in zip(closes, rng.integers(-9, 9, 3 * N))]
+    known = [
+        c + timedelta(hours=int(h)) for c, h in zip(closes, rng.integers(-9, 9, 3 * N), strict=True)
+    ]
     last = CALENDAR.close_of(bars["session"][-1]) + timedelta(hours=9)
     words = ["profit", "rises", "falls", "loss", "abc", "deal", "court", "new", "chief"]
     said = [" ".join(rng.choice(words, 5)) for _ in known]

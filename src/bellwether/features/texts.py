@@ -37,7 +37,11 @@ US_H = 3_600_000_000
 LN2 = 0.6931471805599453
 TERMS = tuple(1.0 / k for k in range(18, 0, -1))
 
-FRAME = {"known_at": pl.Datetime("us", "UTC"), "text": pl.String, "score": pl.Float64}
+FRAME: dict[str, pl.DataType] = {
+    "known_at": pl.Datetime("us", "UTC"),
+    "text": pl.String(),
+    "score": pl.Float64(),
+}
 """Texts of one symbol: when first seen, what they say, and their tone in [-1, 1]."""
 
 

@@ -44,7 +44,7 @@ class Commits:
         return _instant(self.rows.filter(pl.col("bars")))
 
     def watermark_of(self, table: str) -> datetime | None:
-        """The newest instant at which one table changed."""
+        """Return the newest instant at which one table changed."""
         told = [bool(json.loads(line).get(table)) for line in self.rows["told"]]
         return _instant(self.rows.filter(pl.Series(told, dtype=pl.Boolean)))
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from bellwether.core import schemas
+from bellwether.core import schemas, texts
 from bellwether.core.ports import LakeBatch
 from bellwether.core.types import AppendResult, CompactResult
 from bellwether.lake import commits as order
@@ -118,7 +118,7 @@ class DeltaLake:
 
     def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all texts (schema TEXTS)."""
-        return self._kept(TEXTS, symbols).select(list(schemas.TEXTS.columns))
+        return self._kept(TEXTS, symbols).select(list(texts.TEXTS.columns))
 
     def texts_watermark(self) -> datetime | None:
         """Return the newest `ingested_at` of any text; None while there is none."""

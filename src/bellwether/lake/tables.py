@@ -7,7 +7,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from bellwether.core import schemas
+from bellwether.core import schemas, texts
 from bellwether.core.schemas import UTC_TIME
 
 TOLD_BY = ("source", "event_time", "knowledge_time", "knowledge_basis")
@@ -73,7 +73,7 @@ BARS = _table("bars", schemas.BARS_IN, ("symbol", "session"), "session", ACTED)
 ACTIONS = _table("corporate_actions", schemas.ACTIONS_IN, ("symbol", "session", "kind"), "session")
 UNIVERSE = _table("universe", schemas.UNIVERSE_IN, ("universe", "symbol", "first"), "first")
 QUOTES = _table("quotes", schemas.QUOTES_IN, ("symbol", "quoted_at"), "quoted_at")
-TEXTS = _table("texts", schemas.TEXTS_IN, ("symbol", "text_id"), "published_at", timeless=True)
+TEXTS = _table("texts", texts.TEXTS_IN, ("symbol", "text_id"), "published_at", timeless=True)
 FACTS = (BARS, ACTIONS, UNIVERSE, QUOTES, TEXTS)
 
 ROOT = "facts/"

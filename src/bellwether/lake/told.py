@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
-from bellwether.core import schemas
+from bellwether.core import schemas, texts
 from bellwether.core.ports import LakeBatch
 from bellwether.core.schemas import check
 from bellwether.core.types import Rejection
@@ -47,7 +47,7 @@ class Told:
             ACTIONS.name: _together([f for f in acted if f is not None]),
             UNIVERSE.name: _checked(UNIVERSE.name, batch.universe, schemas.UNIVERSE_IN),
             QUOTES.name: _checked(QUOTES.name, batch.quotes, schemas.QUOTES_IN),
-            TEXTS.name: _checked(TEXTS.name, batch.texts, schemas.TEXTS_IN),
+            TEXTS.name: _checked(TEXTS.name, batch.texts, texts.TEXTS_IN),
         }
         return cls(bars, actions, facts, _rejected(batch.rejections))
 

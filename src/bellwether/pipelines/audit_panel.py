@@ -104,11 +104,11 @@ def _invented(bars: pl.DataFrame, seed: int) -> pl.DataFrame:
         rng.random(bars.height) < SHARE
     )
     n = some.height
-    hours = pl.Series(rng.choice([-20, -5, -1, 1, 5, 14], n), dtype=pl.Int64)
+    away_us = pl.Series(rng.choice([-20, -5, -1, 1, 5, 14], n) * 3_600_000_000)
     words = rng.choice(WORDS, (n, 4))
     return some.select(
         "symbol",
-        known_at=pl.col("knowledge_time") + pl.duration(hours=hours),
+        known_at=pl.col("knowledge_time") + away_us.cast(pl.Duration("us")),
         text=pl.Series([" ".join(row) for row in words], dtype=pl.String),
         score=pl.Series(rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0], n)),
     )
