@@ -154,7 +154,13 @@ def events(rng: np.random.Generator, n: int) -> dict[str, list[Fact]]:
     return found
 
 
-SCHEMAS = {"bars": BARS_IN, "actions": ACTIONS_IN, "universe": UNIVERSE_IN, "quotes": QUOTES_IN, "sectors": SECTORS_IN}
+SCHEMAS = {
+    "bars": BARS_IN,
+    "actions": ACTIONS_IN,
+    "universe": UNIVERSE_IN,
+    "quotes": QUOTES_IN,
+    "sectors": SECTORS_IN,
+}
 KEYS = {
     "bars": ("symbol", "session"),
     "actions": ("symbol", "session", "kind"),

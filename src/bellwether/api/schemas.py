@@ -82,7 +82,9 @@ class SentimentBody(msgspec.Struct, frozen=True):
     score: Annotated[float | None, Meta(description="-1 to 1; null without headlines.")]
     method: str
     n_headlines: int
-    used_by_model: Annotated[bool, Meta(description="Whether the forecast depends on it.")]
+    used_by_model: Annotated[
+        bool, Meta(description="Whether the forecast is another for the headlines.")
+    ]
 
 
 class SkillBody(msgspec.Struct, frozen=True):

@@ -117,18 +117,21 @@ class PredictionService:
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
         catalogue, reads = self.catalogue, served.reads
         vector, missing = await self._vectors.find(request.symbol, session, catalogue, reads)
+        silent = vector
         if request.news_headlines and reads.view.reads_texts:
             said = (vector, reads.view, request.news_headlines, self._ports)
             vector = await asyncio.to_thread(with_headlines, *said)
         begun = perf_counter()
         numbers = forecast(served, vector, reads.view)
         _MODEL.observe(perf_counter() - begun)
+        heard = vector is not silent and forecast(served, silent, reads.view) != numbers
         age = self._vectors.age(vector.session)
         FEATURE_AGE_SESSIONS.observe(age)
         degraded = (*self._ports.clock.standing, *missing, *self._reasons(served, vector, age))
         for reason in degraded:
             count(reason)
-        prediction = self._prediction(request, served, vector, numbers, age, degraded)
+        mood = self._mood(request, used_by_model=heard)
+        prediction = self._prediction(request, served, vector, numbers, age, degraded, mood)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)
         begun = perf_counter()
@@ -232,6 +235,7 @@ class PredictionService:
         numbers: Numbers,
         age: int,
         degraded: tuple[str, ...],
+        mood: Sentiment,
     ) -> Prediction:
         return Prediction(
             prediction_id=str(uuid_utils.uuid7()),
@@ -246,7 +250,7 @@ class PredictionService:
             interval=_interval(served, numbers),
             release=served.release_id,
             arm=Arm.CHAMPION,
-            sentiment=self._mood(request, served),
+            sentiment=mood,
             features=views.named(vector.values, served.reads.positions),
             feature_ages_sessions={served.reads.view.name: age},
             skill=served.skill.get(request.symbol, NO_SKILL),
@@ -258,14 +262,12 @@ class PredictionService:
         with _EXPLANATION.time():
             return explanation(served, vector, served.reads.view)
 
-    def _mood(self, request: PredictionRequest, served: Served) -> Sentiment:
+    def _mood(self, request: PredictionRequest, *, used_by_model: bool) -> Sentiment:
         texts, scorer = request.news_headlines, self._ports.sentiment
         begun = perf_counter()
         score = scorer.score(texts) if texts else None
         _SENTIMENT.observe(perf_counter() - begun)
-        return Sentiment(
-            score, scorer.method, len(texts), used_by_model=served.reads.view.reads_texts
-        )
+        return Sentiment(score, scorer.method, len(texts), used_by_model)
 
     def _stored(
         self, request: PredictionRequest, p: Prediction, vector: FeatureVector
