@@ -22,6 +22,13 @@ from bellwether.sources.sectors import SectorsSource
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 GOOD = "ABC,Energy,2020-01-06"
 SECTION = view("section")
+ROWS = pl.DataFrame(
+    {
+        "symbol": ["IBM"] * 3,
+        "session": [date(2011, 6, 1), date(2007, 6, 1), date(2004, 6, 1)],
+        "scale": [0.1] * 3,
+    }
+)
 PLACE = SECTION.columns.index("sector_relative_1")
 
 
@@ -93,12 +100,20 @@ def test_a_file_of_another_kind_is_refused_whole(tmp_path: Path) -> None:
         SectorsSource().read(SourceQuery(path=str(tmp_path / "none.csv")), NOW)
 
 
-@pytest.fixture(scope="module")
-def wired(tmp_path_factory: pytest.TempPathFactory) -> Wired:
-    built = bootstrap(Settings(home=tmp_path_factory.mktemp("home")))
+@pytest.fixture
+def wired(tmp_path: Path) -> Wired:
+    built = bootstrap(Settings(home=tmp_path / "home"))
     query = SourceQuery(symbols=("AAPL", "FB", "IBM"))
     ingest.run(ingest.IngestConfig("sample", query), built.ports)
     return built
+
+
+def three_rows(place: Path) -> ingest.IngestConfig:
+    path = place / "sectors.csv"
+    path.write_text(
+        "symbol,sector,known_from\nAAPL,tech,2005-01-03\nIBM,tech,2005-01-03\nIBM,old,2010-01-04\n"
+    )
+    return ingest.IngestConfig("sectors", SourceQuery(path=str(path)))
 
 
 def relative(wired: Wired, symbol: str, watermark: datetime) -> pl.DataFrame:
@@ -110,11 +125,7 @@ def test_a_sector_counts_from_the_close_at_which_it_was_known(wired: Wired, tmp_
     ports = wired.ports
     first = build.run(build.BuildConfig("section"), ports)
     before = relative(wired, "IBM", first.watermark)
-    path = tmp_path / "sectors.csv"
-    path.write_text(
-        "symbol,sector,known_from\nAAPL,tech,2005-01-03\nIBM,tech,2005-01-03\nIBM,old,2010-01-04\n"
-    )
-    asked = ingest.IngestConfig("sectors", SourceQuery(path=str(path)))
+    asked = three_rows(tmp_path)
 
     report = ingest.run(asked, ports)
     again = ingest.run(asked, ports)
@@ -140,8 +151,11 @@ def test_a_sector_counts_from_the_close_at_which_it_was_known(wired: Wired, tmp_
     assert before["sector_relative_1"].is_nan().all()
 
 
-def test_a_correction_is_a_revision_and_shows_in_what_is_served(wired: Wired) -> None:
+def test_a_correction_is_a_revision_and_shows_in_what_is_served(
+    wired: Wired, tmp_path: Path
+) -> None:
     ports = wired.ports
+    ingest.run(three_rows(tmp_path), ports)
     materialize.run(ports)
     now = ports.wall.now()
     row = ports.lake.sectors(["AAPL"]).tail(1).drop("ingested_at", "revision")
@@ -155,11 +169,11 @@ def test_a_correction_is_a_revision_and_shows_in_what_is_served(wired: Wired) ->
     assert (found["sector_relative_1"] == 0).all()
 
 
-def test_the_gate_of_bias_sees_sectors_as_known_on_each_date(wired: Wired) -> None:
-    day = [date(2004, 6, 1), date(2007, 6, 1), date(2011, 6, 1)]
-    rows = pl.DataFrame({"symbol": ["IBM"] * 3, "session": day[::-1], "scale": [0.1] * 3})
+def test_the_gate_of_bias_sees_sectors_as_known_on_each_date(wired: Wired, tmp_path: Path) -> None:
+    assert "sector" not in families(ROWS, wired.ports)
+    ingest.run(three_rows(tmp_path), wired.ports)
 
-    found = families(rows, wired.ports)
+    found = families(ROWS, wired.ports)
 
     assert found["sector"].tolist() == ["old", "tech", ""]
 
