@@ -37,6 +37,7 @@ from bellwether.core.schemas import (
     UNIVERSE_IN,
     check,
 )
+from bellwether.core.sectors import SECTORS, SECTORS_IN
 from bellwether.core.texts import TEXTS, TEXTS_IN
 from bellwether.core.types import (
     AppendResult,
@@ -54,6 +55,7 @@ FACTS = {
     "universe": ("universe", "symbol", "first"),
     "quotes": ("symbol", "quoted_at"),
     "texts": ("symbol", "text_id"),
+    "sectors": ("symbol", "known_from"),
 }
 CHECKED = {
     "bars": BARS_IN,
@@ -61,6 +63,7 @@ CHECKED = {
     "universe": UNIVERSE_IN,
     "quotes": QUOTES_IN,
     "texts": TEXTS_IN,
+    "sectors": SECTORS_IN,
 }
 ACTED = {"split": ("split_ratio", 1.0), "dividend": ("dividend_usd", 0.0)}
 SHOWN = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd", "adjustment")
@@ -99,7 +102,7 @@ class MemoryLake:
         first = sum(r["revision"] == 0 for r in new["bars"])
         touched = {(r["symbol"], r["session"]) for r in (*new["bars"], *new["actions"])}
         added, revised = first, len(touched & set(days)) - first
-        others = ("universe", "quotes", "texts")
+        others = ("universe", "quotes", "texts", "sectors")
         for name, rows in (*((name, None) for name in others), ("actions", explicit)):
             keys = [key_of(name, r) for r in (told[name] if rows is None else rows)]
             mine = [r for r in new[name] if key_of(name, r) in keys]
@@ -229,6 +232,10 @@ class MemoryLake:
     def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all texts."""
         return self._kept("texts", TEXTS, symbols)
+
+    def sectors(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of sectors."""
+        return self._kept("sectors", SECTORS, symbols)
 
     def texts_watermark(self) -> datetime | None:
         """Return the newest instant at which a text was added."""

@@ -39,9 +39,10 @@ from bellwether.sources.live import LiveBars
 from bellwether.sources.membership import UniverseSource
 from bellwether.sources.quotes import QuotesSource
 from bellwether.sources.sample import LAST_SESSION, SampleSource
+from bellwether.sources.sectors import SectorsSource
 from bellwether.sources.texts import TextsSource
 
-WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource(), TextsSource())
+WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource(), TextsSource(), SectorsSource())
 
 
 @dataclass(frozen=True, slots=True)

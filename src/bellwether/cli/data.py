@@ -16,7 +16,8 @@ app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Source = Annotated[
-    str, typer.Argument(help="sample, or with --path files, universe, actions, quotes or texts.")
+    str,
+    typer.Argument(help="sample, or --path files, universe, actions, quotes, texts or sectors."),
 ]
 Columns = Annotated[
     list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")

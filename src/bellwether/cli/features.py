@@ -133,9 +133,6 @@ def features_build(
     universe: Annotated[
         str | None, typer.Option(help="Look across the members of this universe alone.")
     ] = None,
-    sectors: Annotated[
-        str | None, typer.Option(help="A file of symbol, sector and known_from.")
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build a view over the whole lake, with a sketch of its values.
@@ -145,7 +142,7 @@ def features_build(
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import build
 
-        report = build.run(build.BuildConfig(name, universe, sectors), wired.ports, progress)
+        report = build.run(build.BuildConfig(name, universe), wired.ports, progress)
         if as_json:
             tell(asdict(report))
             return

@@ -94,6 +94,7 @@ class LakeBatch:
     universe: pl.DataFrame | None = None
     quotes: pl.DataFrame | None = None
     texts: pl.DataFrame | None = None
+    sectors: pl.DataFrame | None = None
     rejections: tuple[Rejection, ...] = ()
 
 
@@ -181,6 +182,10 @@ class Lake(Protocol):
 
     def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all texts (schema TEXTS), by symbol and name of the text."""
+        ...
+
+    def sectors(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of sectors (schema SECTORS), by symbol and session."""
         ...
 
     def texts_watermark(self) -> datetime | None:

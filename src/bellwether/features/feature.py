@@ -148,6 +148,11 @@ class FeatureView:
         return any(f.looks for f in self.features)
 
     @cached_property
+    def reads_sectors(self) -> bool:
+        """Whether it reads which sector symbols are in."""
+        return any("sector_mean" in f.looks for f in self.features)
+
+    @cached_property
     def scale(self) -> str | None:
         """The feature that scales intervals; None where no feature says how far prices move."""
         return next((name for name in SCALES if name in self.columns), None)

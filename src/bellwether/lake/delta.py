@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from bellwether.core import schemas, texts
+from bellwether.core import schemas, sectors, texts
 from bellwether.core.ports import LakeBatch
 from bellwether.core.types import AppendResult, CompactResult
 from bellwether.lake import commits as order
@@ -19,6 +19,7 @@ from bellwether.lake.tables import (
     FACTS,
     QUARANTINE,
     QUOTES,
+    SECTORS,
     TEXTS,
     UNIVERSE,
     FactTable,
@@ -119,6 +120,10 @@ class DeltaLake:
     def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all texts (schema TEXTS)."""
         return self._kept(TEXTS, symbols).select(list(texts.TEXTS.columns))
+
+    def sectors(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of sectors (schema SECTORS)."""
+        return self._kept(SECTORS, symbols).select(list(sectors.SECTORS.columns))
 
     def texts_watermark(self) -> datetime | None:
         """Return the newest `ingested_at` of any text; None while there is none."""

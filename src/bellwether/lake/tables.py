@@ -7,7 +7,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from bellwether.core import schemas, texts
+from bellwether.core import schemas, sectors, texts
 from bellwether.core.schemas import UTC_TIME
 
 TOLD_BY = ("source", "event_time", "knowledge_time", "knowledge_basis")
@@ -74,7 +74,8 @@ ACTIONS = _table("corporate_actions", schemas.ACTIONS_IN, ("symbol", "session", 
 UNIVERSE = _table("universe", schemas.UNIVERSE_IN, ("universe", "symbol", "first"), "first")
 QUOTES = _table("quotes", schemas.QUOTES_IN, ("symbol", "quoted_at"), "quoted_at")
 TEXTS = _table("texts", texts.TEXTS_IN, ("symbol", "text_id"), "published_at", timeless=True)
-FACTS = (BARS, ACTIONS, UNIVERSE, QUOTES, TEXTS)
+SECTORS = _table("sectors", sectors.SECTORS_IN, ("symbol", "known_from"), "known_from")
+FACTS = (BARS, ACTIONS, UNIVERSE, QUOTES, TEXTS, SECTORS)
 
 ROOT = "facts/"
 QUARANTINE = ROOT + "quarantine"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
-from bellwether.core import schemas, texts
+from bellwether.core import schemas, sectors, texts
 from bellwether.core.ports import LakeBatch
 from bellwether.core.schemas import check
 from bellwether.core.types import Rejection
@@ -20,6 +20,7 @@ from bellwether.lake.tables import (
     KEPT,
     QUARANTINE_DTYPES,
     QUOTES,
+    SECTORS,
     TEXTS,
     UNIVERSE,
 )
@@ -48,6 +49,7 @@ class Told:
             UNIVERSE.name: _checked(UNIVERSE.name, batch.universe, schemas.UNIVERSE_IN),
             QUOTES.name: _checked(QUOTES.name, batch.quotes, schemas.QUOTES_IN),
             TEXTS.name: _checked(TEXTS.name, batch.texts, texts.TEXTS_IN),
+            SECTORS.name: _checked(SECTORS.name, batch.sectors, sectors.SECTORS_IN),
         }
         return cls(bars, actions, facts, _rejected(batch.rejections))
 
@@ -95,7 +97,7 @@ def counted(told: Told, new: Mapping[str, pl.DataFrame]) -> tuple[int, int, int]
             alone = acted.join(fresh, on=day, how="anti").join(told.bars, on=day, how="semi")
             revised += alone.height
         given += told.bars.height
-    explicit = {table.name: told.facts[table.name] for table in (UNIVERSE, QUOTES, TEXTS)}
+    explicit = {table.name: told.facts[table.name] for table in (UNIVERSE, QUOTES, TEXTS, SECTORS)}
     if told.actions is not None:
         explicit[ACTIONS.name] = told.actions
     for name, rows in explicit.items():

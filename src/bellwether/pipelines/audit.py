@@ -152,11 +152,8 @@ def _reported(
 def _whole(kept: Kept, bars: Bars, seed: int, ports: Ports) -> Bars:
     """Return the bars with all that the view reads beside them, at the state of all of it."""
     whole = with_texts(bars, kept.view, seed, ports)
-    if bars.watermark is None or not kept.view.reads_texts:
-        return whole
-    return replace(
-        whole, watermark=max(bars.watermark, ports.lake.texts_watermark() or bars.watermark)
-    )
+    states = None if bars.watermark is None else newest_state([Kept(kept.view)], ports)
+    return whole if states is None else replace(whole, watermark=states[0])
 
 
 def _bars(config: AuditConfig, ports: Ports) -> Bars:

@@ -28,7 +28,12 @@ from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
 UNIVERSE = "universe"
-TOLD = {"quoted_at": "quotes", "published_at": "texts", "session": "actions"}
+TOLD = {
+    "quoted_at": "quotes",
+    "published_at": "texts",
+    "known_from": "sectors",
+    "session": "actions",
+}
 """What a frame of facts tells of, by its column of time."""
 SPELL_KEYS = ["universe", "symbol", "first", "source"]
 
@@ -208,7 +213,8 @@ def _told(batch: SourceBatch) -> list[pl.DataFrame]:
     if not batch.batches:
         return []
     last = batch.batches[-1]
-    return [f for f in (last.actions, last.universe, last.quotes, last.texts) if f is not None]
+    told = (last.actions, last.universe, last.quotes, last.texts, last.sectors)
+    return [f for f in told if f is not None]
 
 
 def _described(facts: pl.DataFrame) -> str:

@@ -109,7 +109,7 @@ def _frames(
 
 
 def _computed(kept: Kept, series: States, watermark: datetime, ports: Ports) -> pl.DataFrame:
-    section = section_of(kept.universe, series, watermark, ports)
+    section = section_of(kept, series, watermark, ports)
     return compute(kept.view, series, ports.calendar, section)
 
 

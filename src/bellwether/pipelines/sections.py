@@ -7,6 +7,7 @@ import polars as pl
 
 from bellwether.core.errors import UnknownName
 from bellwether.core.ports import Ports, Progress, quiet
+from bellwether.core.sectors import newest
 from bellwether.evaluation.survivorship import of_members
 from bellwether.features.feature import FeatureView
 from bellwether.features.history import as_known, states
@@ -21,21 +22,35 @@ def newest_state(several: Sequence[Kept], ports: Ports) -> list[datetime] | None
     """Return for each view the watermark of all that it reads; None while there are no bars.
 
     That is the newest bar or action, or what was told since of the universe that a view looks
-    across, or of texts where it reads them. Those are looked at first, so that no bar lies between.
+    across, or of sectors or texts where it reads them. Those are looked at first, so that no bar
+    lies between.
     """
     told: dict[str, datetime] = {}
     if any(k.universe is not None and k.view.across for k in several):
         newest = ports.lake.universe().group_by("universe").agg(pl.col("ingested_at").max())
         told = dict(newest.select("universe", "ingested_at").rows())
-    texts = None
+    texts = sectors = None
     if any(k.view.reads_texts for k in several):
         texts = ports.lake.texts_watermark()
+    if any(k.view.reads_sectors for k in several):
+        sectors = newest_told(ports.lake.sectors())
     bars = ports.lake.watermark()
     if bars is None:
         return None
-    members = [told.get(k.universe or "") if k.view.across else None for k in several]
-    written = [texts if k.view.reads_texts else None for k in several]
-    return [max(bars, m or bars, w or bars) for m, w in zip(members, written, strict=True)]
+    return [
+        max(
+            bars,
+            (k.view.across and told.get(k.universe or "")) or bars,
+            (k.view.reads_texts and texts) or bars,
+            (k.view.reads_sectors and sectors) or bars,
+        )
+        for k in several
+    ]
+
+
+def newest_told(facts: pl.DataFrame) -> datetime | None:
+    """Return the newest `ingested_at`; None where there is none."""
+    return facts.select(pl.col("ingested_at").max()).item()  # type: ignore[no-any-return]
 
 
 def known_states(
@@ -61,20 +76,19 @@ def known_states(
     return {symbol: told for symbol, told in found.items() if told}
 
 
-def section_of(
-    universe: str | None,
-    series: States,
-    watermark: datetime,
-    ports: Ports,
-    sectors: pl.DataFrame | None = None,
-) -> Section:
+def section_of(kept: Kept, series: States, watermark: datetime, ports: Ports) -> Section:
     """Say who is in the section: members as known at each close, or all where none is named.
+
+    With the sectors of the lake where the view reads them.
 
     Raises
     ------
     UnknownName
         If there is no such universe at the watermark.
     """
+    universe, sectors = kept.universe, None
+    if kept.view.reads_sectors:
+        sectors = newest(ports.lake.sectors().filter(pl.col("ingested_at") <= watermark))
     if universe is None:
         return Section(None, sectors)
     told = ports.lake.universe().filter(pl.col("ingested_at") <= watermark)
@@ -94,7 +108,7 @@ def across(
 ) -> pl.DataFrame:
     """Compute a view over all symbols that the lake held at the watermark, as `panel.compute`."""
     series = known_states(ports.lake.symbols(), watermark, ports, progress, (kept.view,))
-    section = section_of(kept.universe, series, watermark, ports)
+    section = section_of(kept, series, watermark, ports)
     return compute(kept.view, series, ports.calendar, section)
 
 
