@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bellwether.cli.frame import edge, ports, progress_bar, say, tell
+from bellwether.cli.frame import edge, named_list, ports, progress_bar, say, tell
 
 if TYPE_CHECKING:
     from bellwether.evaluation.plan import Plan
     from bellwether.evaluation.rule_record import Trial
-
-DAY = ["%Y-%m-%d"]
 
 evaluate = typer.Typer(no_args_is_help=True)
 
@@ -61,7 +59,25 @@ Bootstrap = Annotated[
     str, typer.Option(help="Compare with simulated series: none, random-walk, ar1 or block.")
 ]
 Reps = Annotated[int, typer.Option(help="Simulated series.")]
-Seed = Annotated[int, typer.Option(help="Seed of the simulation.")]
+Seed = Annotated[int, typer.Option(help="Seed of all that is random.")]
+StrategyFile = Annotated[
+    Path, typer.Argument(help="A Python file with a function targets(market).")
+]
+Symbols = Annotated[str | None, typer.Option(help="Such as AAPL,IBM; all by default.")]
+FirstSession = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")
+]
+LastSession = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")
+]
+Lag = Annotated[
+    int, typer.Option(min=0, help="1 fills at the next open; 0 trades the past, and is stamped.")
+]
+Without = Annotated[
+    str | None, typer.Option(help="Realism to switch off, such as impact,borrow; it is said so.")
+]
+Capital = Annotated[float, typer.Option(help="USD to begin with.")]
+Sheet = Annotated[Path | None, typer.Option(help="Write the tear sheet to this file.")]
 
 
 @evaluate.command()
@@ -136,67 +152,42 @@ def rule(  # noqa: PLR0913, PLR0917 - one argument an option of the command's co
 
 
 @evaluate.command()
-def direction(  # noqa: PLR0913, PLR0917 - one argument an option of the command's contract
-    train_from: Annotated[datetime, typer.Option(formats=DAY, help="First day trained on.")],
-    test_from: Annotated[datetime, typer.Option(formats=DAY, help="First day called.")],
-    test_to: Annotated[datetime, typer.Option(formats=DAY, help="Last day called.")],
-    train_to: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="Last day trained on; else until the test.")
-    ] = None,
-    symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    view: Annotated[str, typer.Option(help="Views that are read.")] = "technical+section+text",
-    model: Annotated[
-        str, typer.Option(help="Models, such as linear,lightgbm.")
-    ] = "linear,random_forest",
-    dead_band: Annotated[
-        str, typer.Option(help="Returns in percent between which a day is left out.")
-    ] = "0,0",
-    horizon: Annotated[int, typer.Option(min=1, max=252, help="Sessions from close to close.")] = 1,
+def strategy(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
+    file: StrategyFile,
+    symbols: Symbols = None,
+    first: FirstSession = None,
+    last: LastSession = None,
+    lag: Lag = 1,
+    without: Without = None,
+    capital: Capital = 1_000_000.0,
     seed: Seed = 0,
+    report: Sheet = None,
     as_json: Json = False,
 ) -> None:
-    """Train on the days before a date and call the direction after it, with and without texts.
+    """Trade a strategy of your own over the lake's bars, at next opens and after costs.
 
-    Reads the lake: ingest prices and texts first. Calls are judged from close to close, beside
-    always up and the contrarian rule of five sessions, with intervals that count days.
+    FILE defines targets(market): shares of equity, one row a session, decided after its close. A
+    strategy whose past targets move with the future is refused (exit code 3).
 
-    Example: bellwether evaluate direction --train-from 2014-01-01 --test-from 2014-10-01
-    --test-to 2014-12-31 --dead-band=-0.5,0.55 --json
+    Example: bellwether evaluate strategy docs/examples/strategy.py --from 2004-01-01 --report out.html
     """
-    with edge(as_json=as_json):
-        from bellwether.pipelines import evaluate_direction as use
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.inference.backtest_asked import BacktestConfig
+        from bellwether.pipelines import evaluate_strategy as use
 
-        down, up = _band(dead_band)
-        config = use.DirectionConfig(
-            train_first=train_from.date(),
-            train_last=train_to.date() if train_to else None,
-            test_first=test_from.date(),
-            test_last=test_to.date(),
-            symbols=_named(symbols.upper()) if symbols else None,
-            view=view,
-            models=_named(model),
-            down=down,
-            up=up,
-            horizon=horizon,
+        config = BacktestConfig(
+            symbols=named_list(symbols),
+            first=None if first is None else first.date(),
+            last=None if last is None else last.date(),
+            lag_sessions=lag,
+            without=named_list(without, upper=False) or (),
+            capital_usd=capital,
             seed=seed,
         )
-        with ports() as wired, progress_bar(silent=as_json) as progress:
-            report = use.run(config, wired.ports, progress)
-        _show(report.as_json() if as_json else report.lines())
-
-
-def _named(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _band(text: str) -> tuple[float, float]:
-    from bellwether.core.errors import InvalidRequest
-
-    try:
-        down, up = (float(part) / 100 for part in text.split(","))
-    except ValueError as error:
-        raise InvalidRequest("--dead-band", f"{text!r} is not of the form -0.5,0.55") from error
-    return down, up
+        done = use.run(file, config, wired.ports, progress)
+        if report is not None:
+            report.write_text(done.page(), encoding="utf-8")
+        _show(done.found if as_json else done.lines())
 
 
 def _show(told: dict[str, object] | list[str]) -> None:
