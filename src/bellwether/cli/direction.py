@@ -9,26 +9,31 @@ from bellwether.cli.frame import edge, named_list, ports, progress_bar, say, tel
 
 DAY = ["%Y-%m-%d"]
 
+TrainFrom = Annotated[datetime, typer.Option(formats=DAY, help="First day trained on.")]
+TrainTo = Annotated[
+    datetime | None, typer.Option(formats=DAY, help="Last day trained on; else until the test.")
+]
+TestFrom = Annotated[datetime, typer.Option(formats=DAY, help="First day called.")]
+TestTo = Annotated[datetime, typer.Option(formats=DAY, help="Last day called.")]
+Symbols = Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")]
+View = Annotated[str, typer.Option(help="Views that are read.")]
+Models = Annotated[str, typer.Option(help="Models, such as linear,lightgbm.")]
+Band = Annotated[str, typer.Option(help="Returns in percent between which a day is left out.")]
+Horizon = Annotated[int, typer.Option(min=1, max=252, help="Sessions from close to close.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as fractions.")]
 Seed = Annotated[int, typer.Option(help="Seed of models and intervals.")]
 
 
 def direction(  # noqa: PLR0913, PLR0917 - one argument an option of the command's contract
-    train_from: Annotated[datetime, typer.Option(formats=DAY, help="First day trained on.")],
-    test_from: Annotated[datetime, typer.Option(formats=DAY, help="First day called.")],
-    test_to: Annotated[datetime, typer.Option(formats=DAY, help="Last day called.")],
-    train_to: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="Last day trained on; else until the test.")
-    ] = None,
-    symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    view: Annotated[str, typer.Option(help="Views that are read.")] = "technical+section+text",
-    model: Annotated[
-        str, typer.Option(help="Models, such as linear,lightgbm.")
-    ] = "linear,random_forest",
-    dead_band: Annotated[
-        str, typer.Option(help="Returns in percent between which a day is left out.")
-    ] = "0,0",
-    horizon: Annotated[int, typer.Option(min=1, max=252, help="Sessions from close to close.")] = 1,
+    train_from: TrainFrom,
+    test_from: TestFrom,
+    test_to: TestTo,
+    train_to: TrainTo = None,
+    symbols: Symbols = None,
+    view: View = "technical+section+text",
+    model: Models = "linear,random_forest",
+    dead_band: Band = "0,0",
+    horizon: Horizon = 1,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
