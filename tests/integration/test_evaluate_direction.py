@@ -100,7 +100,7 @@ def test_a_dead_band_leaves_days_out_and_every_fit_is_counted(asked: Callable[..
         ((*SPLIT, "--dead-band=nan,0"), 2, "no range of returns"),
         ((*SPLIT, "--dead-band=1,-1"), 2, "no range of returns"),
         ((*SPLIT, "--model", "nosuch"), 2, "no model 'nosuch'"),
-        ((*SPLIT, "--model", ","), 2, "no model"),
+        ((*SPLIT, "--model", ","), 2, "names nothing"),
         ((*SPLIT, "--view", "nosuch"), 2, "no view 'nosuch'"),
         ((*SPLIT, "--symbols", "ZZZ"), 2, "no symbol 'ZZZ'"),
         (("--train-from", "2001-01-02", "--test-from", "2002-01-02", "--test-to", "2002-02-02"), 1, "Days of"),

@@ -72,7 +72,10 @@ def texts(bars: pl.DataFrame, seed: int = 1) -> Texts:
 
 
 def told(view: FeatureView, bars: pl.DataFrame) -> Callable[[], Texts] | None:
-    return (lambda: texts(bars)) if view.reads_texts else None
+    if not view.reads_texts:
+        return None
+    found = texts(bars)
+    return lambda: found
 
 
 def table(view: FeatureView, bars: pl.DataFrame) -> np.ndarray:

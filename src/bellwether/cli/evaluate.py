@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from bellwether.evaluation.plan import Plan
     from bellwether.evaluation.rule_record import Trial
 
-DAY = ["%Y-%m-%d"]
-
 evaluate = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as fractions.")]
@@ -194,66 +192,6 @@ def strategy(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
         if report is not None:
             report.write_text(done.page(), encoding="utf-8")
         _show(done.found if as_json else done.lines())
-
-
-@evaluate.command()
-def direction(  # noqa: PLR0913, PLR0917 - one argument an option of the command's contract
-    train_from: Annotated[datetime, typer.Option(formats=DAY, help="First day trained on.")],
-    test_from: Annotated[datetime, typer.Option(formats=DAY, help="First day called.")],
-    test_to: Annotated[datetime, typer.Option(formats=DAY, help="Last day called.")],
-    train_to: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="Last day trained on; else until the test.")
-    ] = None,
-    symbols: Annotated[str | None, typer.Option(help="Only these, such as AAPL,IBM.")] = None,
-    view: Annotated[str, typer.Option(help="Views that are read.")] = "technical+section+text",
-    model: Annotated[
-        str, typer.Option(help="Models, such as linear,lightgbm.")
-    ] = "linear,random_forest",
-    dead_band: Annotated[
-        str, typer.Option(help="Returns in percent between which a day is left out.")
-    ] = "0,0",
-    horizon: Annotated[int, typer.Option(min=1, max=252, help="Sessions from close to close.")] = 1,
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
-    """Train on the days before a date and call the direction after it, with and without texts.
-
-    Reads the lake: ingest prices and texts first. Calls are judged from close to close, beside
-    always up and the contrarian rule of five sessions, with intervals that count days.
-
-    Example: bellwether evaluate direction --train-from 2014-01-01 --test-from 2014-10-01
-    --test-to 2014-12-31 --dead-band=-0.5,0.55 --json
-    """
-    with edge(as_json=as_json):
-        from bellwether.pipelines import evaluate_direction as use
-
-        down, up = _band(dead_band)
-        config = use.DirectionConfig(
-            train_first=train_from.date(),
-            train_last=train_to.date() if train_to else None,
-            test_first=test_from.date(),
-            test_last=test_to.date(),
-            symbols=named_list(symbols),
-            view=view,
-            models=named_list(model, upper=False) or (),
-            down=down,
-            up=up,
-            horizon=horizon,
-            seed=seed,
-        )
-        with ports() as wired, progress_bar(silent=as_json) as progress:
-            report = use.run(config, wired.ports, progress)
-        _show(report.as_json() if as_json else report.lines())
-
-
-def _band(text: str) -> tuple[float, float]:
-    from bellwether.core.errors import InvalidRequest
-
-    try:
-        down, up = (float(part) / 100 for part in text.split(","))
-    except ValueError as error:
-        raise InvalidRequest("--dead-band", f"{text!r} is not of the form -0.5,0.55") from error
-    return down, up
 
 
 def _show(told: dict[str, object] | list[str]) -> None:

@@ -23,6 +23,7 @@ from bellwether.cli import (
     retrain,
     service,
 )
+from bellwether.cli.direction import direction
 from bellwether.cli.evaluate import evaluate
 from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
@@ -52,6 +53,7 @@ features.command("importance")(importance.importance)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(live, name="live", help="Bars as they happen, through Redis streams.")
+evaluate.command()(direction)
 app.add_typer(evaluate, name="evaluate", help="Judge forecasts and rules of your own.")
 app.add_typer(gates, name="gates", help="May it be used, and how often the gates err.")
 app.add_typer(sentiment, name="sentiment", help="How headlines sound, and how often that is right.")
