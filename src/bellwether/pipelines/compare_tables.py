@@ -15,6 +15,12 @@ RESIDUAL = (
     "is known before the session."
 )
 BOTH = (None, None)
+EARNED = (
+    "Gross: what a call earned before costs, with the interval by date; the rest is after costs. "
+    "Sharpe ratios of a year with errors for dependent returns. Tried: configurations that the "
+    "ledger counts on this label; luck: the ratio that the best of them would show without "
+    "skill; DSR: probability that the true ratio is above it. Baselines were not chosen."
+)
 
 
 def forecasts(table: Found, roles: Roles) -> Table:
@@ -83,10 +89,7 @@ def trading(table: Found, roles: Roles) -> Table:
             *("Drawdown", "Turnover a session"),
         ),
         rows,
-        "Gross: what a call earned before costs, with the interval by date; the rest is after costs. "
-        "Sharpe ratios of a year with errors for dependent returns. Tried: configurations that the "
-        "ledger counts on this label; luck: the ratio that the best of them would show without "
-        "skill; DSR: probability that the true ratio is above it. Baselines were not chosen.",
+        EARNED,
         (
             *("text", "num2", "num2", "num2"),
             *("pct", "pct", "num2", "num2", "num2", "int", "num2", "pct", "pct", "num2"),
