@@ -125,7 +125,9 @@ def test_releases_runs_and_backtests_share_what_they_were_judged_on(
     release = ran.outcome["releases"]["panel"]
     found = compared(wired, release, ran.run_id, tested)
     names = [s["name"] for s in found["subjects"]]
-    assert names == [f"linear {one[:8]}" for one in (release, ran.run_id, tested)]
+    assert len(set(names)) == 3  # ids made within a minute begin alike
+    for name, one in zip(names, (release, ran.run_id, tested), strict=True):
+        assert name.startswith(f"linear {one[:8]}")
     first, second, third = names
     same = found["pairs"][0]
     assert (same["a"], same["b"]) == (first, second)

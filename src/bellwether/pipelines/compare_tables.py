@@ -15,6 +15,12 @@ RESIDUAL = (
     "is known before the session."
 )
 BOTH = (None, None)
+EARNED = (
+    "Gross: what a call earned before costs, with the interval by date; the rest is after costs. "
+    "Sharpe ratios of a year with errors for dependent returns. Tried: configurations that the "
+    "ledger counts on this label; luck: the ratio that the best of them would show without "
+    "skill; DSR: probability that the true ratio is above it. Baselines were not chosen."
+)
 
 
 def forecasts(table: Found, roles: Roles) -> Table:
@@ -83,10 +89,7 @@ def trading(table: Found, roles: Roles) -> Table:
             *("Drawdown", "Turnover a session"),
         ),
         rows,
-        "Gross: what a call earned before costs, with the interval by date; the rest is after costs. "
-        "Sharpe ratios of a year with errors for dependent returns. Tried: configurations that the "
-        "ledger counts on this label; luck: the ratio that the best of them would show without "
-        "skill; DSR: probability that the true ratio is above it. Baselines were not chosen.",
+        EARNED,
         (
             *("text", "num2", "num2", "num2"),
             *("pct", "pct", "num2", "num2", "num2", "int", "num2", "pct", "pct", "num2"),
@@ -156,41 +159,45 @@ def pictures(
 ) -> list[Picture]:
     """Draw the figures with intervals, the first model by period, and learning curves."""
     first = next(iter(residual), None)
-    return [
-        Picture(
-            "R2 against the prevailing mean",
-            "Above 0 is nearer to what came. Whiskers: 95 %, blocks of dates.",
-            "model",
-            "R2",
-            [_point(name, f["r2_oos"], f["r2_ci"], f) for name, f in table.items()],
-            zero=True,
-        ),
-        Picture(
-            "Hit rate",
-            "Share of calls with the sign of what came. Whiskers: 95 %, clustered by date.",
-            "model",
-            "hit rate",
-            [
-                _point(name, f["directional_accuracy"], f["directional_accuracy_ci"], f)
-                for name, f in table.items()
-            ],
-        ),
-        Picture(
-            "Sharpe ratio after costs",
-            "A year. Whiskers: 95 %, dependent returns.",
-            "model",
-            "Sharpe",
-            [
-                _point(name, r["annual"], (r["low"], r["high"]), {"n": r["n"]})
-                for name, f in table.items()
-                if (r := f["sharpe_record"])
-            ],
-            "ratio",
-            zero=True,
-        ),
-        *([] if first is None else _by_period(first, residual[first])),
-        *(_learnt(curve) for curve in curves),
-    ]
+    by_period = [] if first is None else _by_period(first, residual[first])
+    return [_squared(table), _hits(table), _ratios(table), *by_period, *map(_learnt, curves)]
+
+
+def _squared(table: Found) -> Picture:
+    return Picture(
+        "R2 against the prevailing mean",
+        "Above 0 is nearer to what came. Whiskers: 95 %, blocks of dates.",
+        "model",
+        "R2",
+        [_point(name, f["r2_oos"], f["r2_ci"], f) for name, f in table.items()],
+        zero=True,
+    )
+
+
+def _hits(table: Found) -> Picture:
+    return Picture(
+        "Hit rate",
+        "Share of calls with the sign of what came. Whiskers: 95 %, clustered by date.",
+        "model",
+        "hit rate",
+        [
+            _point(name, f["directional_accuracy"], f["directional_accuracy_ci"], f)
+            for name, f in table.items()
+        ],
+    )
+
+
+def _ratios(table: Found) -> Picture:
+    ratios = {name: f["sharpe_record"] for name, f in table.items()}
+    return Picture(
+        "Sharpe ratio after costs",
+        "A year. Whiskers: 95 %, dependent returns.",
+        "model",
+        "Sharpe",
+        [_point(n, r["annual"], (r["low"], r["high"]), r) for n, r in ratios.items()],
+        "ratio",
+        zero=True,
+    )
 
 
 def _by_period(name: str, rows: Sequence[Found]) -> list[Picture]:

@@ -116,8 +116,8 @@ def _each(
 
 
 def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:
-    symbols = record["symbol"].unique().sort().to_list()
+    parts = record.partition_by("symbol", as_dict=True)  # once: a panel is long and wide
     return {
-        s: {m: figures(record.filter(pl.col("symbol") == s), m, horizon) for m in models}
-        for s in symbols
+        str(s): {m: figures(mine, m, horizon) for m in models}
+        for (s,), mine in sorted(parts.items())
     }
