@@ -25,14 +25,14 @@ def _skill(found: Found) -> str:
         return "It was never judged out of sample on enough dates: nothing is known of its skill."
     model, table = found["model"], found["judged"]["table"]
     if found["skill"]["label"] == "skill shown":
-        return "Its calls beat the best baseline's beyond chance on the record; that is the past."
+        return "The gates found skill beyond chance and the trials counted; that is the past."
     low, high = table[model]["r2_ci"]
     near = (
         "its squared error cannot be told from that of the prevailing mean"
         if low is None or low <= 0 <= high
         else f"its squared error is {'below' if low > 0 else 'above'} that of the prevailing mean"
     )
-    return f"No skill in direction is shown beyond the best baseline, and {near}."
+    return f"The gates do not find skill beyond the best baseline, and {near}."
 
 
 def _span(found: Found) -> list[str]:

@@ -44,6 +44,7 @@ def sheet_of(found: Found) -> TearSheet:
             for t in (
                 *tables,
                 *learning(found["learning_curves"]),
+                *_gates(found),
                 _importance(found),
                 _symbols(found),
             )
@@ -70,6 +71,7 @@ def _facts(found: Found) -> list[tuple[str, str]]:
     quality, audit = data["quality"], data["audit"]
     told = [
         ("Skill", found["skill"]["label"]),
+        ("Stands", found["standing"]["state"] if found["standing"] else "never asked"),
         ("Horizon", f"{found['horizon_sessions']} session(s)"),
         ("Trained on", f"{data['rows']:,} rows, {data['first']} to {data['last']}"),
         ("Symbols", f"{len(data['symbols']):,}"),
@@ -82,6 +84,19 @@ def _facts(found: Found) -> list[tuple[str, str]]:
         words = f"{coverage['realised']:.1%} of outcomes in the {coverage['asked']:.0%} interval"
         told.append(("Intervals", words))
     return told
+
+
+def _gates(found: Found) -> list[Table]:
+    if found["standing"] is None:
+        return []
+    report = found["standing"]["report"]
+    rows = [[v["gate"], v["state"], v["words"], v["passes_when"]] for v in report["verdicts"]]
+    why = found["standing"]["why"]
+    told = f"{found['standing']['state']}: {why}"
+    if not report["declared"]:
+        told = f"{told} Without a declared policy the gates tell, and refuse nothing."
+    names = ("Gate", "Verdict", "Why", "What would pass")
+    return [Table("What the gates say", names, rows, told, ("text",) * len(names))]
 
 
 def _importance(found: Found) -> Table:
@@ -102,15 +117,16 @@ def _symbols(found: Found) -> Table:
     rows = [
         [
             *(symbol, k["n"], k["directional_accuracy"], k["ci_low"], k["ci_high"]),
-            *(k["baseline"], k["baseline_accuracy"], k["shown"]),
+            *(k["baseline"], k["baseline_accuracy"]),
+            k.get("beats_baseline", k["shown"]),
         ]
         for symbol, k in found["skill"]["by_symbol"].items()
     ]
     return Table(
         "Symbol by symbol",
-        ("Symbol", "Calls", "Hit rate", "low", "high", "Best baseline", "Its hit rate", "Shown"),
+        ("Symbol", "Calls", "Hit rate", "low", "high", "Best baseline", "Its hit rate", "Better"),
         rows,
-        "Skill is shown where the whole interval is above the best baseline's hit rate.",
+        "Better where the paired interval of the difference to the best baseline lies above zero.",
         ("text", "int", "pct", "pct", "pct", "text", "pct", "text"),
     )
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from bellwether.core.errors import UnknownName
-from bellwether.core.ports import Ports, ReleaseRow, RunRow
+from bellwether.core.ports import Ports, ReleaseRow, RunRow, StandingRow
 from bellwether.evaluation.record import PREVAILING
 from bellwether.evaluation.rivals import FEWEST, figures_of
 from bellwether.models.factory import make
+from bellwether.pipelines import gates_stand
 from bellwether.pipelines.card_limits import limits
 from bellwether.pipelines.rivals import curves_of, residuals_of, rivals_of
 from bellwether.pipelines.shared import shared
@@ -60,6 +61,7 @@ def card(named: str, ports: Ports, seed: int = 0) -> ModelCard:
     run = next((r for r in ports.ledger.runs() if r.run_id == row.run_id), None)
     outcome = _outcome(run)
     judged = _judged(row, ports, seed)
+    stand = next(iter(ports.ledger.standings(row.release_id)[-1:]), None)
     found: Found = {
         "release_id": row.release_id,
         "run_id": row.run_id,
@@ -77,9 +79,10 @@ def card(named: str, ports: Ports, seed: int = 0) -> ModelCard:
             "importance": manifest["importance"],
         },
         "skill": {
-            "label": NEVER if judged is None else _label(row, manifest, outcome),
+            "label": NEVER if judged is None else _label(stand),
             "by_symbol": manifest["skill"],
         },
+        "standing": None if stand is None else gates_stand.told(stand),
         "judged": judged,
         "coverage": {
             "asked": (manifest["calibration"] or {}).get("coverage"),
@@ -109,11 +112,9 @@ def _outcome(run: RunRow | None) -> Found:
     return {} if run is None else dict(json.loads(run.outcome))
 
 
-def _label(row: ReleaseRow, manifest: Mapping[str, Any], outcome: Mapping[str, Any]) -> str:
-    """Say whether the run showed skill beyond the best baseline: of a panel, or of one symbol."""
-    alone = manifest["skill"].get(row.scope)
-    shown = outcome.get("skill_shown", False) if alone is None else alone["shown"]
-    return SHOWN if shown else NOT_SHOWN
+def _label(stand: StandingRow | None) -> str:
+    """Say whether the gates found skill; without their verdict none is shown."""
+    return SHOWN if stand is not None and stand.skill_shown else NOT_SHOWN
 
 
 def _data(manifest: Mapping[str, Any], outcome: Mapping[str, Any]) -> Found:
