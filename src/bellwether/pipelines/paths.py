@@ -19,7 +19,8 @@ from bellwether.evaluation.record import figures
 from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.spread import Spread, spread_of
 from bellwether.evaluation.survivorship import of_members
-from bellwether.features.views import Kept, view
+from bellwether.features.views import Kept
+from bellwether.inference.texts import read_view
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines import audit, quality, train, trials
 from bellwether.pipelines.dataset import Dataset, build
@@ -112,7 +113,7 @@ def run(config: PathsConfig, ports: Ports, progress: Progress = quiet) -> PathsR
     question, watermark, symbols = train.question_of(asked, ports)
     judged = quality.QualityConfig(symbols=symbols, bar=asked.quality_bar, watermark=watermark)
     quality.demand(judged, ports, ignore=asked.ignore_quality)
-    reads, name = Kept(view(asked.view), asked.universe), asked.universe
+    reads, name = Kept(read_view(asked.view, ports), asked.universe), asked.universe
     audit.demand(symbols, asked.horizon_sessions, ports, progress, reads)
     members = None
     if name is not None:
