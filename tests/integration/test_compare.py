@@ -211,7 +211,7 @@ def test_training_that_was_stopped_goes_on(wired: Wired, ran: train.TrainReport)
     with pytest.raises(Stopped):
         train.run(other, wired.ports, stop)
     (left,) = set(wired.ports.work.works()) - before
-    assert len(wired.ports.work.names(left)) == 2
+    assert len(wired.ports.work.names(left)) == 3
     seen: list[int] = []
     done = train.run(
         other,

@@ -147,8 +147,7 @@ def _run(
 
     if not todo:
         return
-    X, y = data.X, data.y
-    plain = _read_by_baselines(data, recipe)
+    X, aside, y = data.X, data.aside, data.y
     dates = data.rows["session"].to_numpy().astype("datetime64[D]")
     times = times_of(data)
     drawn, shelf = drawn_for(X, [fold.train for fold in folds]), Shelf()
@@ -156,7 +155,7 @@ def _run(
         delayed(_one)(
             at,
             X,
-            plain,
+            aside,
             y,
             dates,
             times,
@@ -167,7 +166,7 @@ def _run(
         )
         for at in todo
     )
-    with backend(place, [X, plain, y, dates, times]) as workers:
+    with backend(place, [a for a in (X, aside, y, dates, times) if a is not None]) as workers:
         yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
 
 
@@ -196,7 +195,7 @@ def _after(folds: Sequence[Fold], at: int, recipe: Recipe) -> Sequence[Fold]:
 def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster gets each once
     at: int,
     X: Matrix,
-    plain: Matrix,
+    aside: Matrix | None,
     y: Column,
     dates: npt.NDArray[np.datetime64],
     times: Instants,
@@ -206,11 +205,11 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     lies: tuple[Shelf, Drawn],
 ) -> tuple[int, Scored]:
     shelf, drawn = lies
-    models = fitted((shelf.table(X, drawn), plain), y, times, fold.train, recipe)
+    models = fitted((shelf.table(X, drawn), aside), y, times, fold.train, recipe)
     ready = {name: PackedModel(model.pack()) for name, model in models.items()}
 
     def read(name: str, rows: npt.NDArray[np.int64]) -> Matrix:
-        return (plain if name in BASELINES else X)[rows]
+        return (X if aside is None or name not in BASELINES else aside)[rows]
 
     def said(name: str, rows: npt.NDArray[np.int64]) -> Forecasts:
         return ready[name].predict(read(name, rows))
@@ -222,28 +221,31 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
         for age, rows in enumerate((fold.test, *later))
     ]
     weighed = None
-    if recipe.weighed_rows:
+    if recipe.weighed_rows and main not in BASELINES:
         out = (read(main, fold.test), y[fold.test], times[fold.test, 0])
         weighed = weigh(models[main], *out, rows=recipe.weighed_rows, seed=recipe.seed)
     return at, Scored(told_of(told), pl.concat(aged), weighed)
 
 
 def fitted(
-    read: tuple[Table, Matrix],
+    read: tuple[Table, Matrix | None],
     y: Column,
     times: Instants,
     train: npt.NDArray[np.int64],
     recipe: Recipe,
 ) -> dict[str, Forecaster]:
-    """Fit each model on some rows of what models and what baselines read."""
-    table, plain = read
+    """Fit each model on some rows.
+
+    `read` is what models learn from, and READ_BY_BASELINES where that has none of them.
+    """
+    table, aside = read
     targets = drawn_in(y[train], recipe.winsorise)
     found: dict[str, Forecaster] = {}
     learnt: dict[str, Forecaster] = {}  # what ensembles are made of is fitted once
     for name in recipe.models:
-        if name in BASELINES:
+        if aside is not None and name in BASELINES:
             model = make(name, READ_BY_BASELINES, seed=recipe.seed)
-            found[name] = model.fit(plain[train], targets, times=times[train])
+            found[name] = model.fit(aside[train], targets, times=times[train])
             continue
         params, chosen = recipe.params.get(name), recipe.chosen.get(name)
         learner = reading(name, recipe.columns, chosen, seed=recipe.seed, params=params)
@@ -256,13 +258,6 @@ def fitted(
             found[name] = learner.fit(table.part(train), targets, times=times[train])
             learnt |= {name: found[name]} if usual else {}
     return found
-
-
-def _read_by_baselines(data: Dataset, recipe: Recipe) -> Matrix:
-    """Return the columns READ_BY_BASELINES, of shape (n, n_columns), of all rows."""
-    if data.aside is not None:
-        return data.aside
-    return np.ascontiguousarray(data.X[:, [recipe.columns.index(n) for n in READ_BY_BASELINES]])
 
 
 def times_of(data: Dataset) -> Instants:
