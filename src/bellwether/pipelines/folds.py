@@ -17,7 +17,7 @@ from bellwether.models.base import Column, Forecasts, Instants, Matrix
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
 from bellwether.models.spaces import Params
-from bellwether.models.table import Table
+from bellwether.models.table import Part, Table
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
 from bellwether.quality.treatments import winsorise
@@ -135,8 +135,7 @@ def _run(
 
     if not todo:
         return
-    X, y = data.X, data.y
-    plain = _read_by_baselines(data, recipe)
+    X, aside, y = data.X, data.aside, data.y
     dates = data.rows["session"].to_numpy().astype("datetime64[D]")
     times = times_of(data)
     drawn, shelf = drawn_for(X, [fold.train for fold in folds]), Shelf()
@@ -144,7 +143,7 @@ def _run(
         delayed(_one)(
             at,
             X,
-            plain,
+            aside,
             y,
             dates,
             times,
@@ -155,7 +154,7 @@ def _run(
         )
         for at in todo
     )
-    with backend(place, [X, plain, y, dates, times]) as workers:
+    with backend(place, [a for a in (X, aside, y, dates, times) if a is not None]) as workers:
         yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
 
 
@@ -184,7 +183,7 @@ def _after(folds: Sequence[Fold], at: int, recipe: Recipe) -> Sequence[Fold]:
 def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster gets each once
     at: int,
     X: Matrix,
-    plain: Matrix,
+    aside: Matrix | None,
     y: Column,
     dates: npt.NDArray[np.datetime64],
     times: Instants,
@@ -194,11 +193,12 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     lies: tuple[Shelf, Drawn],
 ) -> tuple[int, Scored]:
     shelf, drawn = lies
-    packed = fitted((shelf.table(X, drawn), plain), y, times, fold.train, recipe)
+    packed = fitted((shelf.table(X, drawn), aside), y, times, fold.train, recipe)
     models = {name: PackedModel(content) for name, content in packed.items()}
 
     def said(name: str, rows: npt.NDArray[np.int64]) -> Forecasts:
-        return models[name].predict((plain if name in BASELINES else X)[rows])
+        seen = X if aside is None or name not in BASELINES else aside
+        return models[name].predict(seen[rows])
 
     told = {name: said(name, fold.test) for name in models}
     main = recipe.models[0]
@@ -210,32 +210,27 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
 
 
 def fitted(
-    read: tuple[Table, Matrix],
+    read: tuple[Table, Matrix | None],
     y: Column,
     times: Instants,
     train: npt.NDArray[np.int64],
     recipe: Recipe,
 ) -> dict[str, bytes]:
-    """Fit each model on some rows of what models and what baselines read; return it packed."""
-    table, plain = read
+    """Fit each model on some rows and return it packed.
+
+    `read` is what models learn from, and READ_BY_BASELINES where that has none of them.
+    """
+    table, aside = read
     targets = drawn_in(y[train], recipe.winsorise)
     packed = {}
     for name in recipe.models:
-        if name in BASELINES:
-            model, seen = make(name, READ_BY_BASELINES, seed=recipe.seed), plain[train]
-            packed[name] = model.fit(seen, targets, times=times[train]).pack()
-            continue
-        how = recipe.params.get(name)
-        learner = make(name, recipe.columns, seed=recipe.seed, params=how)
-        packed[name] = learner.fit(table.part(train), targets, times=times[train]).pack()
+        seen: Matrix | Part = table.part(train)
+        columns = recipe.columns
+        if aside is not None and name in BASELINES:
+            seen, columns = aside[train], READ_BY_BASELINES
+        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
+        packed[name] = model.fit(seen, targets, times=times[train]).pack()
     return packed
-
-
-def _read_by_baselines(data: Dataset, recipe: Recipe) -> Matrix:
-    """Return the columns READ_BY_BASELINES, of shape (n, n_columns), of all rows."""
-    if data.aside is not None:
-        return data.aside
-    return np.ascontiguousarray(data.X[:, [recipe.columns.index(n) for n in READ_BY_BASELINES]])
 
 
 def times_of(data: Dataset) -> Instants:
