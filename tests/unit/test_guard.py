@@ -92,6 +92,32 @@ def test_knowing_who_wins_in_the_end_is_found() -> None:
         backtest_strategy(best_of_all, market)
 
 
+def test_a_strategy_that_remembers_the_future_is_refused(market: Market) -> None:
+    """What it saw of a longer history is of no use: it is asked for short ones first."""
+    seen: list[np.ndarray] = []
+
+    def remembers(m: Market) -> np.ndarray:
+        if not seen or len(m.close) > len(seen[0]):
+            seen[:] = [m.close.copy()]
+        future = np.roll(seen[0], -1, axis=0)[: len(m.close)]
+        return np.sign(future - m.close) / K
+
+    with pytest.raises(LookAheadFound, match="2020-0"):
+        backtest_strategy(remembers, market)
+
+
+def test_a_strategy_cannot_write_into_the_market(market: Market) -> None:
+    def forges(m: Market) -> np.ndarray:
+        wanted = momentum(m)
+        m.open[:] = 1.0
+        m.close[:] = 100.0
+        return wanted
+
+    done = backtest_strategy(forges, market)
+
+    assert done.equity.tolist() == backtest(market, momentum(market)).equity.tolist()
+
+
 @pytest.mark.parametrize("honest", [momentum, own_open_is_fine])
 def test_an_honest_strategy_is_traded(
     market: Market, honest: Callable[[Market], np.ndarray]

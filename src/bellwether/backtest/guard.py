@@ -1,6 +1,7 @@
 """Refuse a strategy that knows the future: its past targets must not move when the future does."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import fields
 
 import numpy as np
@@ -35,7 +36,11 @@ def cuts_of(n: int) -> tuple[int, ...]:
 
 
 def refuse_look_ahead(
-    produce: Producer, n_sessions: int, symbols: Sequence[str], cuts: Sequence[int] | None = None
+    produce: Producer,
+    n_sessions: int,
+    symbols: Sequence[str],
+    cuts: Sequence[int] | None = None,
+    sessions: Sequence[object] | None = None,
 ) -> Floats:
     """Compare targets from the whole history with those from history cut short; return the former.
 
@@ -48,7 +53,9 @@ def refuse_look_ahead(
     symbols : sequence of str
         Names of the k columns, for the error.
     cuts : sequence of int, optional
-        Where to cut; `cuts_of(n_sessions)` by default.
+        Where to cut; `cuts_of(n_sessions)` by default. Short histories are asked for first.
+    sessions : sequence, optional
+        What the n sessions are called, for the error; their numbers by default.
 
     Raises
     ------
@@ -58,11 +65,12 @@ def refuse_look_ahead(
         If what is produced has another shape than asked for.
     """
     k = len(symbols)
+    chosen = sorted(cuts_of(n_sessions) if cuts is None else cuts)
+    shorts = [_produced(produce, t, k) for t in chosen]  # first, so that nobody remembers more
     whole = _produced(produce, n_sessions - 1, k)
-    for t in cuts_of(n_sessions) if cuts is None else cuts:
-        short = _produced(produce, t, k)
+    for t, short in zip(chosen, shorts, strict=True):
         begin = max(0, t + 1 - ROWS)
-        _compare(whole[begin : t + 1], short[begin:], begin, t, symbols)
+        _compare(whole[begin : t + 1], short[begin:], begin, t, symbols, sessions)
     return whole
 
 
@@ -82,7 +90,7 @@ def backtest_strategy(
     Parameters
     ----------
     strategy : callable
-        Gets a Market, returns targets of its shape.
+        Gets a Market of its own, returns targets of its shape.
 
     Raises
     ------
@@ -102,11 +110,14 @@ def backtest_strategy(
     bellwether.core.errors.LookAheadFound: ...
     """
     n, k = market.shape
-    whole = refuse_look_ahead(lambda t: strategy(market.until(t)), n, market.symbols, cuts)
+    days = market.sessions.astype("datetime64[D]").tolist()
+    whole = refuse_look_ahead(
+        lambda t: strategy(deepcopy(market.until(t))), n, market.symbols, cuts, days
+    )
     for t in cuts_of(n) if cuts is None else cuts:
-        other = _produced(lambda _, t=t: strategy(_otherwise(market, t)), n - 1, k)  # type: ignore[misc]
+        other = _produced(lambda _, t=t: strategy(deepcopy(_otherwise(market, t))), n - 1, k)  # type: ignore[misc]
         begin = max(0, t + 1 - ROWS)
-        _compare(whole[begin : t + 1], other[begin : t + 1], begin, t, market.symbols)
+        _compare(whole[begin : t + 1], other[begin : t + 1], begin, t, market.symbols, days)
     return backtest(market, whole, rules, orders=orders)
 
 
@@ -118,13 +129,19 @@ def _produced(produce: Producer, t: int, k: int) -> Floats:
     return made
 
 
-def _compare(whole: Floats, other: Floats, begin: int, cut: int, symbols: Sequence[str]) -> None:
+def _compare(
+    whole: Floats,
+    other: Floats,
+    begin: int,
+    cut: int,
+    symbols: Sequence[str],
+    sessions: Sequence[object] | None,
+) -> None:
     same = (whole == other) | (np.isnan(whole) & np.isnan(other))
     if not same.all():
         row, column = (int(v) for v in np.argwhere(~same)[0])
-        raise LookAheadFound(
-            symbols[column], begin + row, cut, float(other[row, column]), float(whole[row, column])
-        )
+        known, told = float(other[row, column]), float(whole[row, column])
+        raise LookAheadFound(symbols[column], begin + row, cut, known, told, sessions)
 
 
 def _otherwise(market: Market, t: int) -> Market:

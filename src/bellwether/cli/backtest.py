@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellwether.cli.frame import edge, ports, progress_bar, say, settings, tell
+from bellwether.cli.frame import edge, named_list, ports, progress_bar, say, settings, tell
 from bellwether.models.names import MODELS
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
     Example: bellwether backtest --from 2005-01-01 --to 2012-12-31 --step 1y --report out.html
     """
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
-        named = _listed(symbols)
+        named = named_list(symbols)
         if days is not None:
             _released(named, days, wired, as_json=as_json)
             return
@@ -127,7 +127,7 @@ def _config(asked: dict[str, Any], symbols: tuple[str, ...] | None) -> "Backtest
     kept = {name: value for name, value in named.items() if name in ASKED}
     for end in ("first", "last"):
         kept[end] = None if kept[end] is None else kept[end].date()
-    kept["without"] = _listed(kept["without"], upper=False) or ()
+    kept["without"] = named_list(kept["without"], upper=False) or ()
     kept["workers"] = kept["workers"] or chosen.workers
     kept["dask"] = kept["dask"] or chosen.dask or None
     return BacktestConfig(**kept | {"symbols": symbols})
@@ -154,17 +154,6 @@ def _shown(done: "BacktestReport", report: Path | None, *, as_json: bool) -> Non
         say(line)
     if report is not None:
         say(f"Tear sheet: {report}")
-
-
-def _listed(text: str | None, *, upper: bool = True) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    found = tuple(p.strip().upper() if upper else p.strip() for p in text.split(",") if p.strip())
-    if not found:
-        from bellwether.core.errors import InvalidRequest
-
-        raise InvalidRequest("list", f"{text!r} names nothing")
-    return found
 
 
 def _released(symbols: tuple[str, ...] | None, days: int, wired: Any, *, as_json: bool) -> None:

@@ -1,11 +1,12 @@
 """`bellwether evaluate`: forecasts and rules of your own, judged as the literature does."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bellwether.cli.frame import edge, say, tell
+from bellwether.cli.frame import edge, named_list, ports, progress_bar, say, tell
 
 if TYPE_CHECKING:
     from bellwether.evaluation.plan import Plan
@@ -58,7 +59,25 @@ Bootstrap = Annotated[
     str, typer.Option(help="Compare with simulated series: none, random-walk, ar1 or block.")
 ]
 Reps = Annotated[int, typer.Option(help="Simulated series.")]
-Seed = Annotated[int, typer.Option(help="Seed of the simulation.")]
+Seed = Annotated[int, typer.Option(help="Seed of all that is random.")]
+StrategyFile = Annotated[
+    Path, typer.Argument(help="A Python file with a function targets(market).")
+]
+Symbols = Annotated[str | None, typer.Option(help="Such as AAPL,IBM; all by default.")]
+FirstSession = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")
+]
+LastSession = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")
+]
+Lag = Annotated[
+    int, typer.Option(min=0, help="1 fills at the next open; 0 trades the past, and is stamped.")
+]
+Without = Annotated[
+    str | None, typer.Option(help="Realism to switch off, such as impact,borrow; it is said so.")
+]
+Capital = Annotated[float, typer.Option(help="USD to begin with.")]
+Sheet = Annotated[Path | None, typer.Option(help="Write the tear sheet to this file.")]
 
 
 @evaluate.command()
@@ -130,6 +149,45 @@ def rule(  # noqa: PLR0913, PLR0917 - one argument an option of the command's co
         config = use.RuleConfig(frame, date, price, trial, *sample, null, reps, seed)
         report = use.run(config)
         _show(report.as_json() if as_json else report.lines())
+
+
+@evaluate.command()
+def strategy(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
+    file: StrategyFile,
+    symbols: Symbols = None,
+    first: FirstSession = None,
+    last: LastSession = None,
+    lag: Lag = 1,
+    without: Without = None,
+    capital: Capital = 1_000_000.0,
+    seed: Seed = 0,
+    report: Sheet = None,
+    as_json: Json = False,
+) -> None:
+    """Trade a strategy of your own over the lake's bars, at next opens and after costs.
+
+    FILE defines targets(market): shares of equity, one row a session, decided after its close. A
+    strategy whose past targets move with the future is refused (exit code 3).
+
+    Example: bellwether evaluate strategy docs/examples/strategy.py --from 2004-01-01 --report out.html
+    """
+    with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
+        from bellwether.inference.backtest_asked import BacktestConfig
+        from bellwether.pipelines import evaluate_strategy as use
+
+        config = BacktestConfig(
+            symbols=named_list(symbols),
+            first=None if first is None else first.date(),
+            last=None if last is None else last.date(),
+            lag_sessions=lag,
+            without=named_list(without, upper=False) or (),
+            capital_usd=capital,
+            seed=seed,
+        )
+        done = use.run(file, config, wired.ports, progress)
+        if report is not None:
+            report.write_text(done.page(), encoding="utf-8")
+        _show(done.found if as_json else done.lines())
 
 
 def _show(told: dict[str, object] | list[str]) -> None:

@@ -131,3 +131,15 @@ def progress_bar(*, silent: bool) -> "Iterator[Progress]":
             bar.update(tasks[what], completed=done, total=total)
 
         yield show
+
+
+def named_list(text: str | None, *, upper: bool = True) -> tuple[str, ...] | None:
+    """Part what was said by commas; None where nothing was."""
+    if text is None:
+        return None
+    found = tuple(p.strip().upper() if upper else p.strip() for p in text.split(",") if p.strip())
+    if not found:
+        from bellwether.core.errors import InvalidRequest
+
+        raise InvalidRequest("list", f"{text!r} names nothing")
+    return found

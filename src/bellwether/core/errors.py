@@ -173,17 +173,29 @@ class LeakFound(DataError):
 
 
 class LookAheadFound(DataError):
-    """A strategy whose target at a session changes with what came after that session."""
+    """A strategy whose target at a session changes with what came after that session.
 
-    def __init__(self, symbol: str, session: int, cut: int, known: float, told: float) -> None:
+    `sessions` names the sessions, which are counted otherwise.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        session: int,
+        cut: int,
+        known: float,
+        told: float,
+        sessions: Sequence[object] | None = None,
+    ) -> None:
         self.symbol = symbol
         self.session = session
         self.cut = cut
         self.known = known
         self.told = told
+        decided, by = (str(n if sessions is None else sessions[n]) for n in (session, cut))
         super().__init__(
-            f"The strategy looks ahead: its target for {symbol} in session {session} is {known:g} "
-            f"from what was known by session {cut}, and {told:g} once later sessions are there. "
+            f"The strategy looks ahead: its target for {symbol} in session {decided} is {known:g} "
+            f"from what was known by session {by}, and {told:g} once later sessions are there. "
             "Compute each target from rows up to its own."
         )
 

@@ -31,9 +31,9 @@ def sheet_of(found: Found) -> TearSheet:
         verdict=[headline(found, model), rest[0], head, *rest[1:]],
         warnings=found["warnings"],
         facts=_facts(found, model),
-        headline=_headline(found),
-        curves=[_curve(n, found["strategies"][n]["role"], days, c) for n, c in drawn.items()],
-        monthly={n: _monthly(days, c["net"]) for n, c in drawn.items()},
+        headline=figures_table(found),
+        curves=[curve_of(n, found["strategies"][n]["role"], days, c) for n, c in drawn.items()],
+        monthly={n: monthly_of(days, c["net"]) for n, c in drawn.items()},
         calibration=[_point(row["said"], row) for row in found["calibration"]],
         ic_by_horizon=[_point(row["horizon"], row) for row in found["ic_by_horizon"]],
         quantiles=[_point(row["fifth"], row) for row in found["quantiles"]],
@@ -68,7 +68,8 @@ def _facts(found: Found, model: str) -> list[tuple[str, str]]:
     ]
 
 
-def _headline(found: Found) -> Table:
+def figures_table(found: Found) -> Table:
+    """Lay out the figures that matter, a strategy a row."""
     rows = []
     for name, s in found["strategies"].items():
         m = s["metrics"]
@@ -105,7 +106,8 @@ def _headline(found: Found) -> Table:
     )
 
 
-def _curve(name: str, role: Role, days: list[date], told: Found) -> Curve:
+def curve_of(name: str, role: Role, days: list[date], told: Found) -> Curve:
+    """Draw one account, session by session."""
     return Curve(
         name,
         role,
@@ -119,7 +121,8 @@ def _curve(name: str, role: Role, days: list[date], told: Found) -> Curve:
     )
 
 
-def _monthly(days: list[date], net: list[float]) -> list[tuple[int, int, float]]:
+def monthly_of(days: list[date], net: list[float]) -> list[tuple[int, int, float]]:
+    """Return the net return of each month."""
     return [
         (row.year, month, value)
         for row in by_month(np.array(days, dtype="datetime64[D]"), net)

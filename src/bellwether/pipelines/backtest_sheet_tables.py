@@ -20,6 +20,17 @@ def tables_of(found: Found, model: str) -> list[Table]:
     """Lay out the tables of a report, in the order of reading."""
     return [
         tests(found),
+        *account_tables(found, model),
+        *_what_if(found),
+        _ages(found),
+        _symbols(found),
+        _folds(found),
+    ]
+
+
+def account_tables(found: Found, model: str) -> list[Table]:
+    """Lay out what can be said of any account, whatever its targets came from."""
+    return [
         luck(found, model),
         sharpes(found),
         relatives(found),
@@ -29,11 +40,7 @@ def tables_of(found: Found, model: str) -> list[Table]:
         *regimes(found, model),
         _crises(found),
         _costs(found, model),
-        *_what_if(found),
         _counts(found, model),
-        _ages(found),
-        _symbols(found),
-        _folds(found),
     ]
 
 

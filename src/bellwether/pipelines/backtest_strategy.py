@@ -62,15 +62,21 @@ def strategy(
     record: pl.DataFrame, name: str, account: Backtest, horizon: int, role: str, beside: Beside
 ) -> Found:
     """Return the figures of one strategy: forecasts, returns net and gross, costs, what was refused."""
+    forecasts = {} if name == HELD else forecast_figures(record, name, horizon)
+    found = account_figures(account, role, beside)
+    return found | {"metrics": {**forecasts, **found["metrics"]}}
+
+
+def account_figures(account: Backtest, role: str, beside: Beside) -> Found:
+    """Return the figures of an account: returns net and gross, costs, what was refused."""
     alive = account.ruined_at + 1 if account.ruined_at is not None else len(account.equity)
     net, turnover = account.net[:alive], account.turnover[:alive]
-    forecasts = {} if name == HELD else forecast_figures(record, name, horizon)
     gross = trading_metrics(account.gross[:alive], turnover)
     costs = {kind: float(account.session[kind].sum()) for kind in COSTS}
     traded_usd = float(account.session["traded_usd"].sum())
     return {
         "role": role,
-        "metrics": {**forecasts, **trading_metrics(net, turnover)},
+        "metrics": trading_metrics(net, turnover),
         **sureness(account, beside),
         "gross": {k: gross[k] for k in ("sharpe", "roi", "cagr", "max_drawdown")},
         "costs_usd": costs,

@@ -43,14 +43,12 @@ def folds(walked: Sequence[Fold], record: pl.DataFrame) -> list[Row]:
     ]
 
 
-def years(record: pl.DataFrame, traded: Mapping[str, Backtest], model: str) -> list[Row]:
-    """Sum up each calendar year: what every strategy returned, and how the model's calls did."""
-    calls = (
-        calls_of(record, model)
-        .group_by(pl.col("session").dt.year().alias("year"))
-        .agg(accuracy=pl.col("hit").mean(), n=pl.len())
-    )
-    said = {year: (accuracy, n) for year, accuracy, n in calls.iter_rows()}
+def years(record: pl.DataFrame | None, traded: Mapping[str, Backtest], model: str) -> list[Row]:
+    """Sum up each calendar year: what every strategy returned, and how the model's calls did.
+
+    Without a record nothing was forecast, and there are no calls.
+    """
+    said = {} if record is None else _calls_by_year(record, model)
     days = traded[model].market.sessions
     told = {name: {y.year: y for y in by_year(days, a.net)} for name, a in traded.items()}
     rows = []
@@ -70,6 +68,15 @@ def years(record: pl.DataFrame, traded: Mapping[str, Backtest], model: str) -> l
             }
         )
     return rows
+
+
+def _calls_by_year(record: pl.DataFrame, model: str) -> dict[int, tuple[float, int]]:
+    calls = (
+        calls_of(record, model)
+        .group_by(pl.col("session").dt.year().alias("year"))
+        .agg(accuracy=pl.col("hit").mean(), n=pl.len())
+    )
+    return {year: (accuracy, n) for year, accuracy, n in calls.iter_rows()}
 
 
 def calibration(record: pl.DataFrame, model: str, horizon: int) -> list[Row]:
