@@ -264,6 +264,17 @@ def _shared_state() -> list[bytes]:
 
 
 @every_model
+def test_very_many_rows_are_scored_as_few_are(name: str) -> None:
+    packed, X = usual(name)[2], np.tile(rows().X, (66, 1))[: (1 << 16) + 1]
+
+    told = packed.predict(X)
+
+    few = packed.predict(X[:1000])
+    assert told.log_return.tobytes() == np.resize(few.log_return, len(X)).tobytes()
+    assert told.probability_up.tobytes() == np.resize(few.probability_up, len(X)).tobytes()
+
+
+@every_model
 def test_packed_bytes_load_any_number_of_times_to_the_same_bits(name: str) -> None:
     _, content, packed = usual(name)
     X = rows().X

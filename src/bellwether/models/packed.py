@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bellwether.core.errors import UnloadableArtifact
 from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES, Column, Forecasts
 from bellwether.models.session import ONNX_ERRORS, open_session
-from bellwether.models.table import features
+from bellwether.models.table import AT_ONCE, Matrix, features
 
 _TOLD = ([OUTPUT], [OUTPUT, QUANTILES])
 
@@ -51,11 +51,19 @@ class PackedModel:
             If they are no matrix of that width, or a number is infinite.
         """
         told = features(X, self.n_features)
-        rows = told if len(told) != 1 else np.repeat(told, 2, axis=0)
-        if len(rows) == 0:
-            outs = [np.empty((0, 2))]
-            outs += [np.empty((0, len(self.levels)))] if self.levels else []
+        if len(told) > AT_ONCE:
+            cut = range(0, len(told), AT_ONCE)
+            parts = [self._run(told[start : start + AT_ONCE]) for start in cut]
+            outs = [np.concatenate(part) for part in zip(*parts, strict=True)]
         else:
-            outs = self._session.run(self._told, {INPUT: rows})
-        wide: list[Column] = [out[: len(told)].astype(np.float64) for out in outs]
+            outs = self._run(told)
+        wide: list[Column] = [out.astype(np.float64) for out in outs]
         return Forecasts(wide[0][:, 0], wide[0][:, 1], wide[1] if len(wide) > 1 else None)
+
+    def _run(self, told: Matrix) -> list[npt.NDArray[np.float32]]:
+        """Score rows at once; the graph holds wider copies of them meanwhile."""
+        if len(told) == 0:
+            none = [np.empty((0, 2), np.float32)]
+            return none + ([np.empty((0, len(self.levels)), np.float32)] if self.levels else [])
+        rows = told if len(told) != 1 else np.repeat(told, 2, axis=0)
+        return [out[: len(told)] for out in self._session.run(self._told, {INPUT: rows})]
