@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -126,50 +125,33 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
 
     Example: bellwether train --model linear --horizon 5 --skill require
     """
+    asked = dict(locals())  # options are named as what they ask for
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
 
-        config = use.TrainConfig(
-            model=model,
-            horizon_sessions=horizon,
-            seed=seed,
-            each=each,
-            ignore_quality=ignore_quality,
-            winsorise=winsorise,
-            universe=universe,
-            generate=generate,
-            search=search,
-            trials=trials,
-            select=select,
-            window_sessions=window_sessions,
-            embargo_sessions=embargo,
-            view=view,
-            **_given(symbols, against, policy, skill),
-            **_periods(first, step, window) | {"learning_curve": learning_curve},
-        )
+        config = use.TrainConfig(**_given(asked))
         _told(use.run(config, wired.ports, progress), as_json=as_json)
 
 
-def _given(
-    symbols: str | None, against: str, policy: Path | None, skill: str | None
-) -> dict[str, Any]:
-    """Return the lists and the policy that a run is given, and what this machine's settings say of it."""
+def _given(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run is asked, with what this machine's settings say of it."""
     from bellwether.pipelines.gates import declared
 
     found = settings()
-    return {
+    symbols, first = asked.pop("symbols"), asked.pop("first")
+    rules = declared(policy_file(asked.pop("policy")), skill_mode(asked.pop("skill")))
+    del asked["as_json"]
+    return asked | {
         "symbols": tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
-        "against": _named(against),
+        "against": _named(asked["against"]),
+        "horizon_sessions": asked.pop("horizon"),
+        "embargo_sessions": asked.pop("embargo"),
+        "first": None if first is None else first.date(),
         "workers": found.workers,
         "quality_bar": found.quality_bar,
-        "policy": declared(policy_file(policy), skill_mode(skill)),
+        "policy": rules,
         "by": found.acting,
     }
-
-
-def _periods(first: datetime | None, step: str | None, window: str | None) -> dict[str, Any]:
-    """Return how the walk-forward is cut by the calendar."""
-    return {"first": None if first is None else first.date(), "step": step, "window": window}
 
 
 def _told(report: "TrainReport", *, as_json: bool) -> None:

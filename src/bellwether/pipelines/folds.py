@@ -21,23 +21,13 @@ from bellwether.models.packed import PackedModel
 from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
 from bellwether.models.table import Table
+from bellwether.pipelines.ageing import aged_by_session
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
 from bellwether.pipelines.weighing import packed, unpacked, weigh
 from bellwether.quality.treatments import winsorise
 
-MIN_NAMES = 5
 CLUSTER_S = 10
-AGED = {
-    "age": pl.Int32,
-    "session": pl.Date,
-    "n": pl.Int32,
-    "calls": pl.Int32,
-    "hits": pl.Int32,
-    "squared_error": pl.Float64,
-    "squared_return": pl.Float64,
-    "ic": pl.Float64,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +207,7 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     told = {name: said(name, fold.test) for name in ready}
     main = recipe.models[0]
     aged = [
-        _aged(age, said(main, rows), y[rows], dates[rows])
+        aged_by_session(age, said(main, rows), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
     ]
     weighed = None
@@ -278,26 +268,6 @@ def told_of(told: Mapping[str, Forecasts]) -> pl.DataFrame:
         columns[f"forecast_{name}"] = said.log_return
         columns[f"probability_{name}"] = said.probability_up
     return pl.DataFrame(columns)
-
-
-def _aged(age: int, said: Forecasts, y: Column, dates: npt.NDArray[np.datetime64]) -> pl.DataFrame:
-    """Sum up, session by session, what a model so many periods old was worth."""
-    rows = pl.DataFrame(
-        {"session": dates, "y": y, "f": said.log_return, "d": said.direction().astype(np.int32)}
-    )
-    called = (pl.col("d") != 0) & (pl.col("y") != 0)
-    many = (pl.len() >= MIN_NAMES) & (pl.col("f").n_unique() > 1) & (pl.col("y").n_unique() > 1)
-    ic = pl.corr(pl.col("f").rank(), pl.col("y").rank())
-    found = rows.group_by("session").agg(
-        n=pl.len().cast(pl.Int32),
-        calls=called.sum().cast(pl.Int32),
-        hits=(called & (pl.col("d") == pl.col("y").sign())).sum().cast(pl.Int32),
-        squared_error=((pl.col("y") - pl.col("f")) ** 2).sum(),
-        squared_return=(pl.col("y") ** 2).sum(),
-        ic=pl.when(many).then(ic),
-    )
-    marked = found.with_columns(age=pl.lit(age, dtype=pl.Int32))
-    return marked.sort("session").select(pl.col(c).cast(t) for c, t in AGED.items())
 
 
 def pieces(data: Dataset, folds: Sequence[Fold], told: Sequence[pl.DataFrame]) -> pl.DataFrame:
