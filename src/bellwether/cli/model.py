@@ -203,31 +203,6 @@ def _cell(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
 
 
-def releases(as_json: Json = False) -> None:
-    """List releases, newest first.
-
-    Example: bellwether releases
-    """
-    with edge(as_json=as_json), ports() as wired:
-        from bellwether.inference.standing import UNASKED, standings
-
-        stand = standings(wired.ports.ledger)
-        rows = [
-            asdict(r) | asdict(stand.get(r.release_id, UNASKED))
-            for r in wired.ports.ledger.releases()
-        ]
-        if as_json:
-            tell(rows)
-            return
-        for r in rows:
-            say(
-                f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<22} "
-                f"h={r['horizon_sessions']}  {r['state']:<8}  "
-                f"{'skill shown' if r['skill_shown'] else 'no skill shown'}  {', '.join(r['symbols'])}"
-            )
-        say(f"{len(rows)} releases.")
-
-
 @app.command()
 def mirror(as_json: Json = False) -> None:
     """Push the training runs that MLflow does not have yet; exit code 1 while any has to wait.

@@ -1,12 +1,12 @@
 """`bellwether releases`: which there are, and what each says of itself."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bellwether.cli.frame import edge, ports, say, tell, wide
-from bellwether.cli.model import releases as listed
 
 releases = typer.Typer(invoke_without_command=True)
 
@@ -19,8 +19,26 @@ def releases_list(context: typer.Context, as_json: Json = False) -> None:
 
     Example: bellwether releases
     """
-    if context.invoked_subcommand is None:
-        listed(as_json=as_json)
+    if context.invoked_subcommand is not None:
+        return
+    with edge(as_json=as_json), ports() as wired:
+        from bellwether.inference.standing import UNASKED, standings
+
+        stand = standings(wired.ports.ledger)
+        rows = [
+            asdict(r) | asdict(stand.get(r.release_id, UNASKED))
+            for r in wired.ports.ledger.releases()
+        ]
+        if as_json:
+            tell(rows)
+            return
+        for r in rows:
+            say(
+                f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<22} "
+                f"h={r['horizon_sessions']}  {r['state']:<8}  "
+                f"{'skill shown' if r['skill_shown'] else 'no skill shown'}  {', '.join(r['symbols'])}"
+            )
+        say(f"{len(rows)} releases.")
 
 
 @releases.command("show")
