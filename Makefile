@@ -8,6 +8,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_NO_PROGRESS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export ORT_DISABLE_TELEMETRY := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
 
 UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
@@ -50,6 +51,7 @@ docs: .venv/.dev ## run the examples in docs and docstrings
 lock: $(UV) ## resolve afresh and export the hashed locks
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build -o requirements/core.txt
+	@$(UV) export --quiet --no-header --no-emit-project --no-dev --group build --extra finbert -o requirements/finbert.txt
 	@$(UV) export --quiet --no-header --no-emit-project --group build --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group servers -o requirements/servers.txt
 	@$(UV) export --quiet --no-header --no-emit-project --only-group mlflow-server -o requirements/mlflow.txt

@@ -33,7 +33,7 @@ PREDICTION = Prediction(
     interval=Interval(414.2, 447.9, 0.9, 0.897),
     release="3f1c9a7d52e08b64",
     arm=Arm.CHAMPION,
-    sentiment=Sentiment(0.5, "lexicon", 1, used_by_model=False),
+    sentiment=Sentiment(0.5, "lexicon-v1", 1, used_by_model=False),
     features={"rsi_14": 41.2, "not_known": float("nan")},
     feature_ages_sessions={"technical": 0},
     skill=NO_SKILL,

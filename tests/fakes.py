@@ -20,7 +20,9 @@ from bellwether.core.ports import (
     QualityRow,
     ReleaseRow,
     RepairRow,
+    RetrainingRow,
     RunRow,
+    StandingRow,
     TrialRow,
 )
 from bellwether.core.schemas import (
@@ -35,6 +37,8 @@ from bellwether.core.schemas import (
     UNIVERSE_IN,
     check,
 )
+from bellwether.core.sectors import SECTORS, SECTORS_IN
+from bellwether.core.texts import TEXTS, TEXTS_IN
 from bellwether.core.types import (
     AppendResult,
     CompactResult,
@@ -50,12 +54,16 @@ FACTS = {
     "actions": ("symbol", "session", "kind"),
     "universe": ("universe", "symbol", "first"),
     "quotes": ("symbol", "quoted_at"),
+    "texts": ("symbol", "text_id"),
+    "sectors": ("symbol", "known_from"),
 }
 CHECKED = {
     "bars": BARS_IN,
     "actions": ACTIONS_IN,
     "universe": UNIVERSE_IN,
     "quotes": QUOTES_IN,
+    "texts": TEXTS_IN,
+    "sectors": SECTORS_IN,
 }
 ACTED = {"split": ("split_ratio", 1.0), "dividend": ("dividend_usd", 0.0)}
 SHOWN = ("open", "high", "low", "close", "volume", "split_ratio", "dividend_usd", "adjustment")
@@ -94,12 +102,13 @@ class MemoryLake:
         first = sum(r["revision"] == 0 for r in new["bars"])
         touched = {(r["symbol"], r["session"]) for r in (*new["bars"], *new["actions"])}
         added, revised = first, len(touched & set(days)) - first
-        for name, rows in (("universe", None), ("quotes", None), ("actions", explicit)):
+        others = ("universe", "quotes", "texts", "sectors")
+        for name, rows in (*((name, None) for name in others), ("actions", explicit)):
             keys = [key_of(name, r) for r in (told[name] if rows is None else rows)]
             mine = [r for r in new[name] if key_of(name, r) in keys]
             added += sum(r["revision"] == 0 for r in mine)
             revised += sum(r["revision"] != 0 for r in mine)
-        given = len(days) + len(told["universe"]) + len(told["quotes"]) + len(explicit)
+        given = len(days) + sum(len(told[name]) for name in others) + len(explicit)
         something = refused or any(new.values())
         at = mark if something else self.watermark() or mark
         return AppendResult(added, revised, given - added - revised, at, refused)
@@ -123,6 +132,8 @@ class MemoryLake:
         row |= {"ingested_at": mark, "revision": len(known)}
         if not known:
             return row
+        if name == "texts":  # what was told first stays
+            return None
         repaired = row["knowledge_basis"] == "repaired"
         said = [r for r in known if r["knowledge_basis"] != "repaired"]
         if says_as(known[-1], row) or (not repaired and said and says_as(said[-1], row)):
@@ -218,6 +229,18 @@ class MemoryLake:
         """Return all revisions of quotes."""
         return self._kept("quotes", QUOTES, symbols)
 
+    def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all texts."""
+        return self._kept("texts", TEXTS, symbols)
+
+    def sectors(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of sectors."""
+        return self._kept("sectors", SECTORS, symbols)
+
+    def texts_watermark(self) -> datetime | None:
+        """Return the newest instant at which a text was added."""
+        return max((r["ingested_at"] for r in self._facts["texts"]), default=None)
+
     def _kept(self, name: str, schema: Any, symbols: Sequence[str] | None) -> pl.DataFrame:
         rows = [r for r in self._facts[name] if symbols is None or r["symbol"] in symbols]
         frame = pl.DataFrame(rows, schema=dtypes_of(schema))
@@ -293,6 +316,8 @@ class MemoryLedger:
         self._backtests: list[BacktestRow] = []
         self._runs: list[RunRow] = []
         self._releases: list[ReleaseRow] = []
+        self._standings: dict[str, StandingRow] = {}
+        self._retrainings: list[RetrainingRow] = []
 
     def record_ingestion(self, row: IngestionRow) -> None:
         """Keep one finished ingestion."""
@@ -372,10 +397,36 @@ class MemoryLedger:
         mine = [b for b in self._backtests if key is None or b.key == key]
         return sorted(mine, key=lambda b: (b.finished_at, b.backtest_id), reverse=True)[:limit]
 
-    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
-        """Keep a training run and its releases together."""
+    def record_run(
+        self, run: RunRow, releases: Sequence[ReleaseRow], standings: Sequence[StandingRow] = ()
+    ) -> None:
+        """Keep a training run, its releases and how they stand together."""
         self._runs.append(run)
         self._releases += releases
+        self.record_standings(standings)
+
+    def record_standings(self, rows: Sequence[StandingRow]) -> int:
+        """Keep how releases stand, each once."""
+        before = len(self._standings)
+        self._standings = {row.standing_id: row for row in rows} | self._standings
+        return len(self._standings) - before
+
+    def standings(self, release_id: str | None = None) -> list[StandingRow]:
+        """Return how releases stood, oldest first; of one, or the newest of each."""
+        told = sorted(self._standings.values(), key=lambda row: (row.created_at, row.standing_id))
+        if release_id is not None:
+            return [row for row in told if row.release_id == release_id]
+        newest = {row.release_id: row for row in told}
+        return [row for row in told if newest[row.release_id] is row]
+
+    def record_retraining(self, row: RetrainingRow) -> None:
+        """Keep one decision on training again."""
+        self._retrainings.append(row)
+
+    def retrainings(self, scope: str | None = None) -> list[RetrainingRow]:
+        """Return the decisions on training again, oldest first."""
+        mine = [row for row in self._retrainings if scope in {None, row.scope}]
+        return sorted(mine, key=lambda row: (row.finished_at, row.retraining_id))
 
     def run_by_key(self, key: str) -> RunRow | None:
         """Return the newest run with this key, or None."""

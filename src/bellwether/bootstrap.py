@@ -15,6 +15,7 @@ from bellwether.core.ports import (
     Ports,
     ReleaseStore,
     RequestQueue,
+    SentimentScorer,
 )
 from bellwether.database.engine import connect
 from bellwether.database.ledger import SqlLedger
@@ -29,6 +30,7 @@ from bellwether.registry.folder import FolderReleases
 from bellwether.registry.mlflow_mirror import MlflowMirror
 from bellwether.registry.objects import ObjectReleases
 from bellwether.registry.work import ObjectWorkFiles
+from bellwether.sentiment.lazy import LazyScorer
 from bellwether.sentiment.lexicon import LexiconScorer
 from bellwether.settings import Settings
 from bellwether.sources.corporate_actions import ActionsSource
@@ -37,8 +39,10 @@ from bellwether.sources.live import LiveBars
 from bellwether.sources.membership import UniverseSource
 from bellwether.sources.quotes import QuotesSource
 from bellwether.sources.sample import LAST_SESSION, SampleSource
+from bellwether.sources.sectors import SectorsSource
+from bellwether.sources.texts import TextsSource
 
-WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource())
+WITHOUT_BARS = (UniverseSource(), ActionsSource(), QuotesSource(), TextsSource(), SectorsSource())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,36 @@ def bootstrap(settings: Settings) -> Wired:
         log=SqlPredictionLog(engine, deadline_s=settings.write_deadline_s),
         tracker=MlflowMirror(settings.mlflow, str((settings.home / "mlflow").resolve())),
         jobs=(jobs := DbosJobs(settings.jobs, SystemClock())),
-        sentiment=LexiconScorer(),
+        sentiment=scorer(settings),
     )
     return Wired(ports, (jobs.close, ports.log.close, ports.online.close, engine.dispose))
+
+
+def scorer(settings: Settings) -> SentimentScorer:
+    """Build what scores headlines; a model or a list of the user is read when it is first asked."""
+    lexicon = LexiconScorer()
+    if settings.sentiment == "lexicon" and not settings.sentiment_words:
+        return lexicon
+    instead = lexicon if settings.sentiment_fallback == "lexicon" else None
+    return LazyScorer(lambda: loaded(settings), instead)
+
+
+def loaded(settings: Settings) -> SentimentScorer:
+    """Build what scores headlines, with all that it reads; nothing stands in for it."""
+    if settings.sentiment == "finbert":
+        return exported(settings.sentiment_folder, settings.workers)
+    if settings.sentiment_words:
+        from bellwether.sentiment.wordlist import WordListScorer, read_words
+
+        return WordListScorer(read_words(Path(settings.sentiment_words)))
+    return LexiconScorer()
+
+
+def exported(folder: Path, threads: int) -> SentimentScorer:
+    """Load the text model in a folder; `threads` is how many texts are run at a time."""
+    from bellwether.sentiment.finbert import FinbertScorer
+
+    return FinbertScorer(folder, threads)
 
 
 def _releases(settings: Settings) -> ReleaseStore:

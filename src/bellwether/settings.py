@@ -1,6 +1,8 @@
 """Settings: flags, then the environment (BELLWETHER_*), then bellwether.toml, then defaults."""
 
+import getpass
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +17,8 @@ from bellwether.core.errors import ConfigError
 
 PREFIX = "BELLWETHER_"
 FILE = "bellwether.toml"
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+MOST_OF_A_NAME = 128
 SECRETS = frozenset({"database_url", "redis_url", "s3_access_key", "s3_secret_key"})
 
 
@@ -85,6 +89,10 @@ class Settings(BaseModel):
     """Share of sessions without fault that each symbol and all together need to be trained on."""
     workers: int = Field(2, ge=1)
     """Processes for training."""
+    policy: str = ""
+    """File of the policy that gates ask (docs/gates.md); empty means that none is declared."""
+    operator: str = ""
+    """Who acts here, as the ledger names it; empty means the name of the login."""
     schedule_source: str = "sample"
     """Source that the schedule asks after each session: sample or files."""
     schedule_path: str = ""
@@ -95,6 +103,15 @@ class Settings(BaseModel):
     """Times a step of a job is tried before its run fails."""
     job_backoff_s: float = Field(5.0, ge=0, le=3600)
     """Seconds before the second try; each further wait is twice as long."""
+    sentiment: Literal["lexicon", "finbert"] = "lexicon"
+    """What scores headlines: words that are counted, or a model in a folder (docs/sentiment.md)."""
+    sentiment_model: str = ""
+    """Folder of that model, or the name under which `sentiment export` kept it in `home`."""
+    sentiment_words: str = ""
+    """CSV of words (Word, Positive, Negative) that `lexicon` counts; empty means its own."""
+    sentiment_fallback: Literal["none", "lexicon"] = "none"
+    """Who scores while that model or CSV cannot be loaded: nobody, or the lexicon's own words;
+    either way the answer says so."""
     refresh_s: float = Field(5.0, gt=0)
     """Seconds between looks for new releases and features while serving."""
     log_format: Literal["console", "json"] = "console"
@@ -130,6 +147,14 @@ class Settings(BaseModel):
         return datetime.fromisoformat(self.clock).astimezone(UTC)
 
     @property
+    def acting(self) -> str:
+        """Who acts here."""
+        try:
+            return (self.operator or getpass.getuser())[:MOST_OF_A_NAME]
+        except (KeyError, OSError):  # a container's user need have no name
+            return "unknown"
+
+    @property
     def lake(self) -> str:
         """Folder of the lake in force."""
         return self.lake_url or str((self.home / "lake").resolve())
@@ -143,6 +168,11 @@ class Settings(BaseModel):
     def work(self) -> str:
         """Place of what long work leaves."""
         return self.work_url or str((self.home / "work").resolve())
+
+    @property
+    def sentiment_folder(self) -> Path:
+        """Folder of the model that scores headlines, whether it is there or not."""
+        return model_folder(self.home, self.sentiment_model)
 
     @property
     def storage_options(self) -> dict[str, str]:
@@ -197,7 +227,16 @@ def load(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, st
         key = str(first["loc"][0])
         raise ConfigError(key, f"{first['msg']} (from the {origin.get(key, 'file')})") from error
     _refuse_open_door(settings)
+    if settings.sentiment == "finbert" and not settings.sentiment_model:
+        raise ConfigError("sentiment_model", "sentiment=finbert needs a folder, or a name")
     return settings, origin
+
+
+def model_folder(home: Path, model: str) -> Path:
+    """Return `model` where it is a path, or the folder below `home` that a hub's name stands for."""
+    if Path(model).is_dir() or not _HUB_NAME.fullmatch(model):
+        return Path(model)
+    return home / "sentiment" / model.replace("/", "--")
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tests.object_servers import S3
 
 from bellwether.core.ports import Lake, LakeBatch
 from bellwether.core.schemas import BARS, BARS_IN, QUARANTINE, UTC_TIME, check
+from bellwether.core.texts import TEXTS_IN, text_id
 from bellwether.core.types import Rejection
 from bellwether.lake.delta import DeltaLake
 
@@ -301,3 +302,39 @@ def test_two_processes_that_write_the_same_leave_each_bar_once(place: Place) -> 
     assert codes == [0, 0]
     assert kept.height == 12_154
     assert kept.n_unique(["symbol", "session"]) == 12_154
+
+
+def said(text: str, known: datetime, symbol: str = "ABC") -> pl.DataFrame:
+    told = {
+        "symbol": symbol, "text_id": text_id(text), "published_at": known, "text": text,
+        "publisher": None, "source": "texts", "event_time": known, "knowledge_time": known,
+        "knowledge_basis": "published",
+    }  # fmt: skip
+    types = {name: column.dtype.type for name, column in TEXTS_IN.columns.items()}
+    return check(pl.DataFrame([told], schema=types), TEXTS_IN)
+
+
+def test_a_text_is_told_once_and_has_a_mark_of_its_own(lake: Lake) -> None:
+    assert (lake.texts().height, lake.texts_watermark()) == (0, None)
+    bars_mark = lake.append(LakeBatch(bars=bars()), NOW).watermark
+    first = lake.append(LakeBatch(texts=said("Profit rises", NOW)), NOW)
+
+    later = NOW + timedelta(days=40)
+    copy = said("PROFIT rises!", later)
+    again = lake.append(LakeBatch(texts=copy), later)
+    other = lake.append(LakeBatch(texts=said("Profit falls", later)), later)
+
+    assert (first.added, again.added, again.revised, again.unchanged, other.added) == (
+        1,
+        0,
+        0,
+        1,
+        1,
+    )
+    assert lake.texts(["ABC"]).sort("knowledge_time")["text"].to_list() == [
+        "Profit rises",
+        "Profit falls",
+    ]
+    assert lake.texts(["XYZ"]).height == 0
+    assert lake.texts_watermark() == other.watermark
+    assert lake.watermark() == bars_mark  # of bars and actions

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,9 @@ from bellwether.core.ports import (
     QualityRow,
     ReleaseRow,
     RepairRow,
+    RetrainingRow,
     RunRow,
+    StandingRow,
     TrialRow,
 )
 from bellwether.core.types import StoredPrediction
@@ -403,6 +406,63 @@ def test_trials_are_counted_once_and_found(ledger: Ledger) -> None:
     assert ledger.trials(label="h=1") == [rows[0], rows[2]]
     assert ledger.trials(study_id="s1") == [rows[1], rows[0]]
     assert ledger.trials("h=5", "s2") == []
+
+
+def test_trials_of_many_writers_are_each_counted_once(url: str) -> None:
+    """Eight writers with connections of their own, half of each one's trials also told by another."""
+    migrate(url)
+    engines = [connect(url) for _ in range(8)]
+
+    def rows(writer: int) -> list[TrialRow]:
+        told = ("complete", "search", "linear", "panel", "h=1", "d" * 64, NOW, "{}", "{}", None)
+        names = [f"t{(writer * 20 + n) % 160}" for n in range(40)]
+        return [TrialRow(name, "s", name, NOW, *told) for name in names]
+
+    def write(writer: int) -> int:
+        ledger = SqlLedger(engines[writer])
+        return sum(ledger.record_trials(rows(writer)[i : i + 5]) for i in range(0, 40, 5))
+
+    with ThreadPoolExecutor(8) as pool:
+        new = list(pool.map(write, range(8)))
+    found = SqlLedger(engines[0]).trials()
+    for engine in engines:
+        engine.dispose()
+
+    assert sum(new) == 160
+    assert sorted(row.trial_id for row in found) == sorted(f"t{n}" for n in range(160))
+
+
+def test_the_newest_standing_of_each_release_stands(ledger: Ledger) -> None:
+    def row(n: int, release: str, state: str) -> StandingRow:
+        at = NOW + timedelta(minutes=n)
+        return StandingRow(f"g{n}", release, at, state, n == 2, "ann", "because", '{"a": 1}')
+
+    rows = [row(1, "r1", "refused"), row(2, "r1", "admitted"), row(3, "r2", "waiting")]
+    run = replace(RUN, run_id="run-9")
+    release = ReleaseRow("r1", "run-9", NOW, "linear", "panel", 1, ("ABC",))
+    ledger.record_run(run, [release], rows[:1])
+
+    assert ledger.record_standings(rows) == 2
+    assert ledger.record_standings(rows) == 0
+    assert ledger.standings() == rows[1:]
+    assert ledger.standings("r1") == rows[:2]
+    assert ledger.standings("r3") == []
+
+
+def test_decisions_on_training_again_are_kept(ledger: Ledger) -> None:
+    def row(n: int, scope: str, release: str | None) -> RetrainingRow:
+        at = NOW + timedelta(minutes=n)
+        return RetrainingRow(
+            f"w{n}", "k" * 64, scope, NOW, at, "ann", "nothing", "r1", release, "{}"
+        )
+
+    rows = [row(1, "a", None), row(2, "b", "r2"), row(3, "a", None)]
+    for one in rows[::-1]:
+        ledger.record_retraining(one)
+
+    assert ledger.retrainings() == rows
+    assert ledger.retrainings("a") == [rows[0], rows[2]]
+    assert ledger.retrainings("c") == []
 
 
 def test_backtests_are_found_newest_first(ledger: Ledger) -> None:

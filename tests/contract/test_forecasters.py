@@ -254,8 +254,9 @@ def test_fitting_moves_no_state_that_others_share(name: str) -> None:
 
 def _shared_state() -> list[bytes]:
     drawn = [np.random.get_state()[1].tobytes()]  # noqa: NPY002 - the one that is not ours to move
-    if "torch" in sys.modules:
-        torch = sys.modules["torch"]
+    if find_spec("torch") is not None:
+        import torch
+
         drawn += [torch.get_rng_state().numpy().tobytes(), bytes(torch.get_num_threads())]
     return drawn
 

@@ -45,6 +45,11 @@ RAPACH_STRAUSS_ZHOU = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELLWETHER_HOME", str(tmp_path / "home"))
+
+
 def run(path: Path, predictors: list[str], first: str, *options: str) -> dict[str, Any]:
     columns = ["--date", "date", "--target", "premium", "--predictors", ",".join(predictors)]
     given = ["--frame", str(path), *columns, "--first-forecast", first, *options, "--json"]

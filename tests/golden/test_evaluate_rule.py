@@ -49,6 +49,11 @@ FIXED = {
 SEQUEL = {"sma:1,50": -1.15, "sma:1,150": -1.56, "sma:1,200": -0.68, "sma:2,200,0.01": -1.37}
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELLWETHER_HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture(scope="module")
 def djia(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     read = pl.read_csv(shared_data / "djia_1885_2019.csv")

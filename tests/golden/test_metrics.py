@@ -8,9 +8,11 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
+from bellwether.core.errors import InvalidRequest
+from bellwether.evaluation.classification import auc, brier_skill, log_loss, matthews
 from bellwether.evaluation.conformal import bounds, fit_calibration, sequential_coverage
 from bellwether.evaluation.forecast import forecast_metrics, paired_accuracy
-from bellwether.evaluation.intervals import clustered_mean, wilson
+from bellwether.evaluation.intervals import clustered_mean, rows_needed, wilson
 from bellwether.evaluation.trading import trading_metrics
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
@@ -82,6 +84,67 @@ def test_worked_brier() -> None:
         prevailing_mean=np.zeros(10),
     )
     assert found["brier"] == pytest.approx(0.18024)
+
+
+UP = np.array([1, 0, 1, 1, 0, 0, 1, 0, 1, 0])
+SAID = np.array([0.62, 0.48, 0.55, 0.71, 0.35, 0.52, 0.44, 0.41, 0.58, 0.30])
+
+
+def test_worked_classes() -> None:
+    """Ten calls by hand: 4 of 5 rises and 4 of 5 falls are called."""
+    assert log_loss(UP, SAID) == pytest.approx(0.54871, abs=5e-6)
+    assert auc(UP, SAID) == pytest.approx(0.92)
+    assert brier_skill(UP, SAID) == pytest.approx(0.27904, abs=5e-6)
+    assert matthews(UP, SAID > 0.5) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_classes_agree_with_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    up = rng.integers(0, 2, 400)
+    said = np.round(np.clip(0.5 + 0.1 * (up - 0.5) + rng.normal(0, 0.2, 400), 0, 1), 2)
+
+    clipped = np.clip(said, 1e-6, 1 - 1e-6)
+    assert log_loss(up, said) == pytest.approx(sk.log_loss(up, clipped))
+    assert auc(up, said) == pytest.approx(sk.roc_auc_score(up, said))
+    assert brier_skill(up, said) == pytest.approx(sk.d2_brier_score(up, said))
+    assert matthews(up, said > 0.5) == pytest.approx(sk.matthews_corrcoef(up, said > 0.5))
+
+
+def test_classes_without_both_say_nothing() -> None:
+    assert log_loss([], []) is None
+    for undefined in (auc, brier_skill, matthews):
+        assert undefined([], []) is None
+        assert undefined([1, 1], [0.0, 1.0]) is None
+    assert matthews([1, 0], [1, 1]) is None
+    with pytest.raises(InvalidRequest):
+        matthews([1, 0], [0.5, 1])
+    for judged in (log_loss, auc, brier_skill):
+        with pytest.raises(InvalidRequest):
+            judged([1, 0], [0.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("share", "n"), [(0.51, 19_620), (0.52, 4_904), (0.53, 2_178), (0.55, 783), (0.45, 783)]
+)
+def test_worked_rows_needed(share: float, n: int) -> None:
+    assert rows_needed(share) == n
+    assert rows_needed(0.5) is None
+    assert rows_needed(None) is None
+    with pytest.raises(InvalidRequest):
+        rows_needed(1.5)
+    with pytest.raises(InvalidRequest):
+        rows_needed(0.6, power=1.0)
+
+
+def test_as_many_rows_find_it_as_often_as_said() -> None:
+    """Of 4,000 samples of that size, four in five reject one half."""
+    n = int(rows_needed(0.55) or 0)
+    share = np.random.default_rng(0).binomial(n, 0.55, 4000) / n
+
+    found = np.mean(np.abs(share - 0.5) / np.sqrt(0.25 / n) > 1.96)
+
+    assert found == pytest.approx(0.8, abs=0.025)
 
 
 def test_worked_rank_ic(reference: dict[str, object]) -> None:

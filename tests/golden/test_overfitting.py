@@ -15,6 +15,7 @@ from bellwether.evaluation.overfitting import (
     deflated_sharpe,
     effective_trials,
     expected_maximum,
+    luck_variance,
 )
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
@@ -51,10 +52,30 @@ def test_best_of_fifty_noise_strategies_is_put_in_its_place() -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, (1000, 50))
     best = int(np.argmax(noise.mean(axis=0) / noise.std(axis=0, ddof=1)))
     found = deflated_sharpe(noise, best, trials=50)
+    ratios = noise.mean(axis=0) / noise.std(axis=0, ddof=1)
+    mine = noise[:, best]
+    shape = {"skewness": stats.skew(mine), "kurtosis": stats.kurtosis(mine, fisher=False)}
+    printed = deflated_p(
+        sharpe=ratios[best], dates=1000, variance=np.var(ratios, ddof=1), trials=50, **shape
+    )
 
     assert found.sharpe * np.sqrt(252) == pytest.approx(1.24, abs=0.005)
-    assert found.p == pytest.approx(0.456, abs=5e-4)
-    assert found.p < found.p_effective < 0.48
+    assert printed == pytest.approx(0.456, abs=5e-4)  # with V over all, as the paper has it
+    assert found.variance == pytest.approx(np.var(np.delete(ratios, best), ddof=1))
+    assert printed < found.p < found.p_effective < 0.55
+
+
+def test_the_variance_of_luck_by_hand() -> None:
+    """Ratios of the others are 1 and 3: V = 2; three alike vary too little, and the floor holds."""
+    one, other = np.array([0.0, 2.0, 0.0, 2.0]), np.array([2.0, 4.0, 2.0, 4.0])
+    sd = one.std(ddof=1)
+    judged = np.array([1.0, 1.0, -1.0, -1.0])  # unlike both
+    assert luck_variance(np.column_stack([judged, one, other])) == pytest.approx(2 / sd**2)
+    alike = np.column_stack([one, one, one])
+    assert luck_variance(alike) == pytest.approx(0.0, abs=1e-12)
+    # a third that goes against two copies: mean correlation -1/3, (1 + 1/3) / 3
+    against = np.column_stack([one, one, 2 - one])
+    assert luck_variance(against) == pytest.approx(4 / 9)
 
 
 def test_effective_trials_by_eigenvalues() -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bellwether.evaluation.calibration_interval import calibration_error
-from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
+from bellwether.evaluation.direction import agreement, pesaran_timmermann
 from bellwether.evaluation.groups import group_means, group_test, null_gap
 from bellwether.evaluation.price_errors import mase, r2_zero, smape
 from bellwether.evaluation.probabilities import (
@@ -19,6 +19,7 @@ from bellwether.evaluation.probabilities import (
 )
 from bellwether.evaluation.quantile_spread import quantile_spread
 from bellwether.evaluation.rank_ic import ic_by_date, ic_by_horizon, mean_over_dates
+from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.stretches import stretch_test
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "methods_ref.py"
@@ -76,7 +77,7 @@ def test_shift_as_in_the_reference(reference: dict[str, Any]) -> None:
     rng = np.random.default_rng(5)
     x = rng.normal(size=400)
     y = 0.1 * x + rng.normal(size=400)
-    found = circular_shift(agreement, x, y, seed=0)
+    found = shift_test(x, y, agreement, seed=0, least_shift=30)
     _, p = reference["circular_shift_pvalue"](agreement, x, y, 30, n=3000)
     assert (found.exact, found.shifts) == (True, 341)
     assert found.p == pytest.approx(p, abs=0.02)
@@ -94,7 +95,7 @@ def test_overlap_spoils_the_formula_and_not_the_shift() -> None:
         for t in range(1, 250):
             f[t] = 0.9 * f[t - 1] + noise[t]
         formula += pesaran_timmermann(y, f, horizon=5).p < 0.05
-        shifted += circular_shift(agreement, f, y, seed=1, horizon=5, reps=199).p < 0.05
+        shifted += shift_test(f, y, agreement, seed=1, least_shift=30, shifts=199).p < 0.05
     assert formula / 200 > 0.11  # methods.md measured .164
     assert shifted / 200 < 0.11
 

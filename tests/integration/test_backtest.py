@@ -19,7 +19,7 @@ from bellwether.core.errors import InsufficientHistory, InvalidRequest, Unavaila
 from bellwether.core.ports import LakeBatch, Ports, SourceQuery
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines import backtest, folds, ingest, trials
+from bellwether.pipelines import backtest, folds, ingest, trials, tried
 from bellwether.pipelines.trades import HELD
 from bellwether.settings import Settings
 
@@ -84,7 +84,7 @@ def test_tables_cover_what_was_judged(found: dict[str, Any]) -> None:
 def test_the_words_hold_the_numbers(found: dict[str, Any]) -> None:
     text = " ".join(found["reading"])
     assert f"{found['n']:,} forecasts" in text
-    assert ("no skill is shown" in text) is not found["skill"]["shown"]
+    assert ("no skill is shown" in text) is not found["skill"]["beats_baseline"]
     assert any("list of names given today" in w for w in found["warnings"])
     assert any("Left out of the simulation" in w for w in found["warnings"])
     json.dumps(found, allow_nan=False)
@@ -191,12 +191,12 @@ def test_trials_without_returns_count_and_others_are_left_apart(fresh: Ports) ->
     one("b", pl.DataFrame({"session": days, "net": moves[::-1]}))
     one("elsewhen", pl.DataFrame({"session": days.dt.offset_by("2y"), "net": moves}))
     one("broken", None, trials.FAILED)
-    told, luck = trials.deflation(mine, fresh)
+    told, luck = tried.deflation(mine, fresh)
     assert (told["configurations"], told["with_returns"], told["sessions"]) == (4, 2, 100)
     assert luck["effective_trials"] > 3  # two that are lost count as unlike all others
     assert luck["p"] is not None
     short = one("short", pl.DataFrame({"session": days[:5], "net": moves[:5]}))
-    assert "5 sessions" in trials.deflation(short, fresh)[1]["why"]
+    assert "5 sessions" in tried.deflation(short, fresh)[1]["why"]
 
 
 def test_every_model_of_a_training_run_is_counted(fresh: Ports) -> None:

@@ -20,6 +20,11 @@ Y = 0.02 + 0.01 * X + 0.1 * RNG.normal(size=50)
 PREDICTORS = ("--date", "date", "--target", "y", "--first-forecast", "1970")
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELLWETHER_HOME", str(tmp_path / "home"))
+
+
 def table(path: Path, **columns: Any) -> Path:
     frame = pl.DataFrame({"date": YEARS, "y": Y, "a": X, "b": X[::-1], "c": np.sin(X)} | columns)
     if path.suffix == ".parquet":

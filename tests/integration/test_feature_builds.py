@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bellwether.bootstrap import Wired, bootstrap
 from bellwether.cli.main import app
-from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName, UnreadableFile
+from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName
 from bellwether.core.ports import FeatureBuild, LakeBatch, SourceQuery
 from bellwether.features import describe
 from bellwether.features.sketch import from_arrays
@@ -122,41 +122,14 @@ def test_generated_features_are_tried_inside_folds(tmp_path: Path) -> None:
         train.run(train.TrainConfig(generate=0), wired.ports)
 
 
-def test_sectors_come_from_a_file(wired: Wired, tmp_path: Path) -> None:
-    place = tmp_path / "sectors.csv"
-    place.write_text("symbol,sector,known_from\nAAPL,tech,2005-01-03\nIBM,tech,2005-01-03\n")
-    later = wired.ports.lake.bars(["AAPL"]).tail(1).drop("ingested_at", "revision")
-    moved = later.with_columns(volume=pl.col("volume") + 1)
-    wired.ports.lake.append(LakeBatch(bars=moved), wired.ports.wall.now())
-
-    report = build.run(build.BuildConfig("section", sectors=str(place)), wired.ports)
-
-    rows = wired.ports.features.history("IBM", report.view, report.watermark)
-    at = views()["section"].columns.index("sector_relative_1")
-    values = np.array([np.frombuffer(v, dtype="<f8")[at] for v in rows["values"]])
-    early = np.array([d.year < 2005 for d in rows["session"]])
-    assert np.isnan(values[early]).all()
-    assert np.isfinite(values[~early]).all()
-
-
 def test_what_cannot_be_built_is_refused(wired: Wired, tmp_path: Path) -> None:
-    ports, place = wired.ports, tmp_path / "sectors.csv"
+    ports = wired.ports
     with pytest.raises(UnknownName):
         build.run(build.BuildConfig("weather"), ports)
     with pytest.raises(UnknownName):
         build.run(build.BuildConfig("section", universe="sp500"), ports)
     with pytest.raises(InvalidRequest, match="does not look across"):
         build.run(build.BuildConfig("returns", universe="sp500"), ports)
-    for text, why in (
-        ("symbol,sector\nA,b\n", "no column known_from"),
-        ("symbol,sector,known_from\nA,b,yesterday\n", "are needed"),
-        ("", "cannot be read"),
-    ):
-        place.write_text(text)
-        with pytest.raises(UnreadableFile, match=why):
-            build.read_sectors(str(place))
-    with pytest.raises(UnreadableFile):
-        build.read_sectors(str(tmp_path / "none.csv"))
     empty = bootstrap(Settings(home=tmp_path / "home"))
     with pytest.raises(MissingRecord):
         build.run(build.BuildConfig("returns"), empty.ports)

@@ -347,7 +347,7 @@ def test_a_section_that_reads_a_bar_before_it_was_known_is_caught(
     """The platform as it was: a gap filled from behind was read by what was decided before."""
 
     def newest_state(
-        bars: pl.DataFrame, calendar: SessionCalendar, until: datetime
+        bars: pl.DataFrame, calendar: SessionCalendar, until: datetime, _texts: pl.DataFrame | None
     ) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
         series = adjust_forward(as_of(bars, until, KEYS), calendar)
         yield series, series["knowledge_time"] <= until

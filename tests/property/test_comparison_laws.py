@@ -225,11 +225,13 @@ def test_what_cannot_be_deflated_says_why() -> None:
     assert "counted" in deflated_sharpe(x, 0, None).why
     assert "single trial" in deflated_sharpe(x[:, :1], 0, 1).why
     assert "do not vary" in deflated_sharpe(flat, 1, 3).why
-    assert "fewer than two" in deflated_sharpe(flat, 0, 3).why
-    for found in (deflated_sharpe(x, 0, None), deflated_sharpe(flat, 0, 3)):
+    for found in (deflated_sharpe(x, 0, None), deflated_sharpe(x[:, :1], 0, 1)):
         assert (found.p, found.p_effective, found.luck) == (None, None, None)
         assert found.sharpe is not None
     assert deflated_sharpe(x, 0, 3).why == ""
+    lonely = deflated_sharpe(flat, 0, 3)  # the others left nothing: luck without skill is known
+    assert (lonely.variance, lonely.effective_trials) == (1 / 39, 3)
+    assert lonely.p is not None
     assert effective_trials(flat[:, 1:]) is None
     assert overfitting_probability(x[:, :1]).probability is None
     assert deflated_p(sharpe=1, dates=1, skewness=0, kurtosis=3, variance=1, trials=2) is None

@@ -15,6 +15,7 @@ from tests.fakes import MemoryLake
 from bellwether.core.asof import as_of
 from bellwether.core.ports import LakeBatch
 from bellwether.core.schemas import ACTIONS_IN, BARS_IN, QUOTES_IN, UNIVERSE_IN, UTC_TIME
+from bellwether.core.sectors import SECTORS_IN
 from bellwether.lake.delta import DeltaLake
 
 DAYS = [date(2023, 12, 28) + timedelta(days=i) for i in range(6)]
@@ -122,7 +123,7 @@ def test_the_lake_on_disk_tells_what_the_plain_one_tells(
 
 def events(rng: np.random.Generator, n: int) -> dict[str, list[Fact]]:
     """Facts that come late, are corrected, and are known at random instants."""
-    found: dict[str, list[Fact]] = {"bars": [], "actions": [], "universe": [], "quotes": []}
+    found: dict[str, list[Fact]] = {name: [] for name in KEYS}
     for _ in range(n):
         day = DAYS[rng.integers(len(DAYS))]
         known = datetime(day.year, day.month, day.day, 21, tzinfo=UTC)
@@ -149,15 +150,23 @@ def events(rng: np.random.Generator, n: int) -> dict[str, list[Fact]]:
         found["universe"].append({**spell, "end_reason": None, "delisting_return": None, **by})
         quote = {"quoted_at": by["event_time"], "bid": size, "ask": size + 1}
         found["quotes"].append({**who, **quote, "bid_size": None, "ask_size": size, **by})
+        found["sectors"].append({**who, "known_from": day, "sector": f"number {size % 9}", **by})
     return found
 
 
-SCHEMAS = {"bars": BARS_IN, "actions": ACTIONS_IN, "universe": UNIVERSE_IN, "quotes": QUOTES_IN}
+SCHEMAS = {
+    "bars": BARS_IN,
+    "actions": ACTIONS_IN,
+    "universe": UNIVERSE_IN,
+    "quotes": QUOTES_IN,
+    "sectors": SECTORS_IN,
+}
 KEYS = {
     "bars": ("symbol", "session"),
     "actions": ("symbol", "session", "kind"),
     "universe": ("universe", "symbol", "first"),
     "quotes": ("symbol", "quoted_at"),
+    "sectors": ("symbol", "known_from"),
 }
 
 
@@ -201,6 +210,7 @@ def test_of_a_thousand_looks_into_the_past_none_sees_what_came_later(
         "actions": lake.actions(),
         "universe": lake.universe(),
         "quotes": lake.quotes(),
+        "sectors": lake.sectors(),
     }
     rng = np.random.default_rng(11)
     for _ in range(1_000):

@@ -156,10 +156,10 @@ def test_a_rolling_window_keeps_its_length(panel: Panel, window: int, block: int
     decided, known, _ = panel
     dates = np.unique(decided[~np.isnat(known)])
     for fold in walk_forward(
-        decided, known, min_train_dates=window, test_dates=block, expanding=False
+        decided, known, min_train_dates=6, test_dates=block, window_dates=window
     ):
         start = int(np.searchsorted(dates, fold.first))
-        assert decided[fold.train].min() >= dates[start - window]
+        assert decided[fold.train].min() >= dates[max(0, start - window)]
         assert known[fold.train].max() <= fold.first
 
 

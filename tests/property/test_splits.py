@@ -42,7 +42,7 @@ def options() -> st.SearchStrategy[dict[str, object]]:
             "min_train_dates": st.integers(5, 10),
             "test_dates": st.integers(1, 9),
             "embargo_dates": st.integers(0, 1),
-            "expanding": st.booleans(),
+            "window_dates": st.sampled_from([None, 6, 100]),
         }
     )
 
@@ -136,7 +136,7 @@ def test_agrees_with_the_reference(
         min_train_dates=60,
         test_dates=25,
         embargo_dates=embargo,
-        expanding=expanding,
+        window_dates=None if expanding else 60,
     )
     theirs = list(
         reference["walk_forward_dates"](
@@ -171,6 +171,8 @@ def test_a_fold_that_could_not_train_is_refused() -> None:
         ({"test_dates": 0}, "test_dates"),
         ({"embargo_dates": -1}, "embargo_dates"),
         ({"embargo_dates": 6}, "embargo_dates"),
+        ({"window_dates": 0}, "window_dates"),
+        ({"window_dates": 2, "embargo_dates": 2}, "window_dates"),
     ],
 )
 def test_sizes_out_of_range_are_refused(change: dict[str, int], field: str) -> None:

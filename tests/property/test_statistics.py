@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import crises
-from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
+from bellwether.evaluation.direction import agreement, pesaran_timmermann
 from bellwether.evaluation.drawdowns import drawdowns, under_water
 from bellwether.evaluation.groups import group_means, group_test
 from bellwether.evaluation.periods_of_returns import by_month, rolling_sharpe
@@ -32,6 +32,7 @@ from bellwether.evaluation.sharpe import (
     sharpe_record,
 )
 from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.shifting import shift_test
 
 returns = arrays(
     np.float64, st.integers(2, 80), elements=st.floats(-0.5, 0.5).map(lambda x: round(x, 6))
@@ -79,6 +80,9 @@ def test_minimum_record_is_where_the_probability_is_reached(seed: int) -> None:
     skewness, kurtosis = rng.normal(), 8.0
     n = min_track_record(found.per_period, skewness, kurtosis)
     reached = probabilistic_sharpe(found.per_period, n, skewness, kurtosis)
+    if n < 2:  # a ratio so high that one period would do: and one has no spread
+        assert reached is None
+        return
     assert reached == pytest.approx(0.95)
 
 
@@ -111,6 +115,7 @@ def test_drawdowns_tell_the_curve_under_water(r: np.ndarray) -> None:
 
 
 @given(returns)
+@example(np.full(3, -0.369487))  # a sum that rounds down: no mean is below all its values
 def test_tail_is_below_its_quantile(r: np.ndarray) -> None:
     found = risk(r)
     assert found.worst <= found.shortfall <= found.value_at_risk + 1e-15 <= found.best + 1e-15
@@ -194,10 +199,10 @@ def test_direction_sees_signs_alone(seed: int) -> None:
 @given(seeds)
 def test_shift_finds_what_is_there(seed: int) -> None:
     y = np.random.default_rng(seed).normal(size=150)
-    found = circular_shift(agreement, y, y, seed=seed)
+    found = shift_test(y, y, agreement, seed=seed)
     assert found.p == pytest.approx(1 / (1 + found.shifts))
     panel = np.column_stack([y, y])
-    assert circular_shift(agreement, panel, panel, seed=seed).p == found.p
+    assert shift_test(panel, panel, agreement, seed=seed).p == found.p
 
 
 @given(seeds)

@@ -7,6 +7,7 @@ import pytest
 
 from bellwether.models.baselines import HistoricalMean, LastValue
 from bellwether.models.ensemble import (
+    Ensemble,
     MeanEnsemble,
     MedianEnsemble,
     Stacking,
@@ -14,6 +15,7 @@ from bellwether.models.ensemble import (
     convex,
 )
 from bellwether.models.explain import contributions
+from bellwether.models.factory import make
 from bellwether.models.forest import RandomForest
 from bellwether.models.inner import blocks
 from bellwether.models.linear import Linear
@@ -186,3 +188,29 @@ def test_weights_are_those_of_a_general_solver() -> None:
     ).x
 
     assert convex(said, y, w, even) == pytest.approx(theirs, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "kind", ["mean_ensemble", "median_ensemble", "trimmed_ensemble", "stacking"]
+)
+def test_members_that_learnt_already_give_the_same_bytes(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(400, 3)).astype(np.float32)
+    y = 0.01 * X[:, 0].astype(np.float64) + rng.normal(0, 0.01, 400)
+    times, names = days(400, 2), ("a", "b", "c")
+    alone = make(kind, names, seed=5).fit(X, y, times=times).pack()
+    linear = make("linear", names, seed=5).fit(X, y, times=times)
+    learnt = {"linear": linear}
+    again, fresh = make(kind, names, seed=5), make(kind, names, seed=5)
+    assert isinstance(again, Ensemble)
+    assert isinstance(fresh, Ensemble)
+    assert again.over(learnt, X, y, times).pack() == alone
+    assert set(learnt) == {
+        "linear",
+        "random_forest",
+        "hist_gradient_boosting",
+        "xgboost",
+        "lightgbm",
+    }
+    assert learnt["linear"] is linear
+    assert fresh.over(learnt, X, y, times).pack() == alone

@@ -1,6 +1,7 @@
 """Every feature of every view, by enumeration: what it may see, when it starts, what it says."""
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from bellwether.features.catalog import CLOSE, FeatureView, technical
 from bellwether.features.expr import Across, Ta, children, ordered
 from bellwether.features.history import feature_frame
 from bellwether.features.stream import StreamEngine, resume
+from bellwether.features.texts import FRAME, Texts, beside, gathered
 from bellwether.features.views import view, views
 
 CALENDAR = session_calendar()
@@ -52,8 +54,35 @@ def market(n: int = N, seed: int = 0, missing: tuple[int, ...] = ()) -> pl.DataF
     return frame.filter(~pl.int_range(pl.len()).is_in(list(missing)))
 
 
+def texts(bars: pl.DataFrame, seed: int = 1) -> Texts:
+    """Texts before, at and after the closes of the market's sessions, copies among them."""
+    rng = np.random.default_rng(seed)
+    sessions = market()["session"].to_list()
+    closes = [CALENDAR.close_of(sessions[i]) for i in rng.integers(0, N, 3 * N)]
+    known = [
+        c + timedelta(hours=int(h)) for c, h in zip(closes, rng.integers(-9, 9, 3 * N), strict=True)
+    ]
+    last = CALENDAR.close_of(bars["session"][-1]) + timedelta(hours=9)
+    words = ["profit", "rises", "falls", "loss", "abc", "deal", "court", "new", "chief"]
+    said = [" ".join(rng.choice(words, 5)) for _ in known]
+    frame = pl.DataFrame(
+        {"known_at": known, "text": said, "score": rng.choice([-1.0, 0, 1], 3 * N)}
+    )
+    return gathered(frame.filter(pl.col("known_at") <= last).cast(FRAME))  # type: ignore[arg-type]
+
+
+def told(view: FeatureView, bars: pl.DataFrame) -> Callable[[], Texts] | None:
+    if not view.reads_texts:
+        return None
+    found = texts(bars)
+    return lambda: found
+
+
 def table(view: FeatureView, bars: pl.DataFrame) -> np.ndarray:
-    frame = feature_frame(view, adjust_forward(bars, CALENDAR))
+    series = adjust_forward(bars, CALENDAR)
+    if view.reads_texts:
+        series = beside(series, texts(bars), CALENDAR)
+    frame = feature_frame(view, series)
     return np.ascontiguousarray(frame.select(view.columns).to_numpy())
 
 
@@ -71,7 +100,7 @@ def test_truncated_history_gives_the_same_bits(view: FeatureView) -> None:
 def test_the_stream_gives_the_same_bits(view: FeatureView, missing: tuple[int, ...]) -> None:
     bars = market(missing=missing)
     series = adjust_forward(bars, CALENDAR)
-    engine = StreamEngine(view, CALENDAR)
+    engine = StreamEngine(view, CALENDAR, told(view, bars))
 
     streamed = np.vstack([engine.push(bar) for bar in bars_in_order(bars)])
 
@@ -148,10 +177,10 @@ def test_a_resumed_stream_goes_on_with_the_same_bits(view: FeatureView) -> None:
     bars = market(missing=(40, 41))
     for cut in (1, 30, 120, 350):
         known, later = bars.head(cut), bars_in_order(bars.slice(cut, 40))
-        lived = StreamEngine(view, CALENDAR)
+        lived = StreamEngine(view, CALENDAR, told(view, bars))
         for bar in bars_in_order(known):
             lived.push(bar)
-        risen = resume(view, CALENDAR, known, lived.mark())
+        risen = resume(view, CALENDAR, known, lived.mark(), told(view, bars))
 
         assert risen.mark() == lived.mark()
         for bar in later:

@@ -10,7 +10,7 @@ from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.adjusted import adjusted_p
 from bellwether.evaluation.calibration_interval import calibration_error
 from bellwether.evaluation.crises import CRISES, Crisis, crises
-from bellwether.evaluation.direction import agreement, circular_shift, pesaran_timmermann
+from bellwether.evaluation.direction import agreement, pesaran_timmermann
 from bellwether.evaluation.drawdowns import drawdowns, under_water
 from bellwether.evaluation.groups import group_means, group_test, null_gap
 from bellwether.evaluation.periods_of_returns import by_month, by_year, rolling_sharpe
@@ -33,6 +33,7 @@ from bellwether.evaluation.sharpe import (
     sharpe_record,
 )
 from bellwether.evaluation.sharpe_difference import memmel, sharpe_difference
+from bellwether.evaluation.shifting import shift_test
 from bellwether.evaluation.stretches import stretch_test
 
 GOOD = np.array([0.01, -0.02, 0.015, 0.03])
@@ -100,11 +101,10 @@ WRONG: list[Callable[[], object]] = [
     lambda: smape([1.0, -1.0], [1.0, 1.0]),
     lambda: mase([1.0], [1.0], [1.0]),
     lambda: pesaran_timmermann(GOOD, GOOD, horizon=0),
-    lambda: circular_shift(agreement, np.zeros(50), np.zeros(50), seed=0),
-    lambda: circular_shift(agreement, np.zeros(99), np.zeros(98), seed=0),
-    lambda: circular_shift(agreement, np.zeros(99), np.full(99, np.nan), seed=0),
-    lambda: circular_shift(lambda _a, _b: np.nan, np.zeros(99), np.zeros(99), seed=0),
-    lambda: circular_shift(agreement, np.zeros(99), np.zeros(99), seed=0, reps=0),
+    lambda: shift_test(np.zeros(50), np.zeros(50), agreement, seed=0, least_shift=30),
+    lambda: shift_test(np.zeros(99), np.full(99, np.nan), agreement, seed=0),
+    lambda: shift_test(np.zeros(99), np.zeros(99), lambda _a, _b: np.nan, seed=0),
+    lambda: shift_test(np.zeros(99), np.zeros(99), agreement, seed=0, shifts=0),
     lambda: ic_by_date(DAYS, GOOD, GOOD, "kendall"),  # type: ignore[arg-type]
     lambda: ic_by_date([1.0, np.nan, 2.0, 3.0], GOOD, GOOD),
     lambda: ic_by_date(DAYS, GOOD, GOOD, min_names=1),

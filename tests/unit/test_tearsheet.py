@@ -17,7 +17,7 @@ from tests.sheets import NASTY, PLAYERS, bare, curve, tear_sheet, weekdays
 from bellwether.core.errors import InvalidRequest
 from bellwether.reports.cells import cell
 from bellwether.reports.tearsheet import render
-from bellwether.reports.tearsheet_data import SERIES, Curve, Point, Table, TearSheet
+from bellwether.reports.tearsheet_data import SERIES, Curve, Picture, Point, Table, TearSheet
 from bellwether.reports.tearsheet_series import chosen
 from bellwether.reports.terminal import lines, spark
 from bellwether.reports.words import DASH
@@ -79,6 +79,8 @@ def everywhere_nasty() -> TearSheet:
         crises=((NASTY, DAYS[2], DAYS[4]),),
         tables=(Table(NASTY, (NASTY,), [(NASTY,)] * 20, NASTY),),
         provenance=((NASTY, NASTY),),
+        pictures=(Picture(NASTY, NASTY, NASTY, NASTY, [Point(NASTY, 0.1, 0.0, 0.2, 5)]),),
+        kind=NASTY,
     )
 
 
@@ -305,3 +307,23 @@ def test_no_value_is_lost_by_an_odd_container() -> None:
     days = [DAYS[0] + timedelta(days=i) for i in range(3)]
     for wealth in ([1, 2, 3], (1.0, 2.0, 3.0), np.array([1, 2, 3], dtype=np.int32)):
         assert Curve("A", "model", days, wealth).series("wealth").tolist() == [1.0, 2.0, 3.0]
+
+
+def test_pictures_are_drawn_beside_each_other() -> None:
+    points = [Point("a <b>", 0.1, 0.05, 0.2, 10), Point("none", math.nan, None, None, 0)]
+    named = Picture("Hit rate", "By model.", "model", "hit rate", points)
+    along = Picture(
+        "Learning", "", "rows", "R2", [Point(10, 0.1, None, None, 1)], "fine", zero=True
+    )
+    nothing = Picture("Nothing", "", "x", "y", [])
+    sheet = replace(bare(), pictures=[named, along, nothing], kind="Comparison")
+    page = render(sheet)
+    assert page.count('data-chart="picture-') == 2
+    assert "<span>Comparison</span>" in page
+    assert "a <b>" not in page
+    data = data_of(page)
+    assert data["points"]["picture-0"] == [["a <b>", 0.1, 0.05, 0.2, 10]]
+    assert data["pictures"]["picture-1"]["form"] == "fine"
+    for points, form in (([Point("a", 1, None, None, 1), *along.points], "fine"), ([], "colour")):
+        with pytest.raises(InvalidRequest):
+            Picture("x", "", "x", "y", points, form)  # type: ignore[arg-type]

@@ -162,7 +162,7 @@ def test_a_short_beginning_is_left_behind() -> None:
 
 
 def test_a_rolling_window_leaves_what_it_has_forgotten() -> None:
-    trains = [fold.train for fold in folds(40, expanding=False)]
+    trains = [fold.train for fold in folds(40, window_dates=40)]
 
     found = drawn_from(panel().X, trains)
 

@@ -34,7 +34,7 @@ _ANSWER_EXAMPLE: dict[str, object] = {
     "interval": {"lower": 199.8, "upper": 210.9, "coverage": 0.9, "coverage_realised": 0.897},
     "release": "3f1c9a7d52e0",
     "arm": "champion",
-    "sentiment": {"score": 0.6, "method": "lexicon", "n_headlines": 1, "used_by_model": False},
+    "sentiment": {"score": 0.6, "method": "lexicon-v1", "n_headlines": 1, "used_by_model": False},
     "features": {"rsi_14": 0.58},
     "feature_ages_sessions": {"technical": 0},
     "skill": {

@@ -79,10 +79,15 @@ class IntervalBody(msgspec.Struct, frozen=True):
 class SentimentBody(msgspec.Struct, frozen=True):
     """The mood of the headlines."""
 
-    score: Annotated[float | None, Meta(description="-1 to 1; null without headlines.")]
-    method: str
+    score: Annotated[
+        float | None,
+        Meta(description="-1 to 1; null without headlines, and where nobody could score them."),
+    ]
+    method: Annotated[str, Meta(description="Who scores, by version or hash; `none` for nobody.")]
     n_headlines: int
-    used_by_model: Annotated[bool, Meta(description="Whether the forecast depends on it.")]
+    used_by_model: Annotated[
+        bool, Meta(description="Whether the forecast is another for the headlines.")
+    ]
 
 
 class SkillBody(msgspec.Struct, frozen=True):
@@ -95,7 +100,11 @@ class SkillBody(msgspec.Struct, frozen=True):
     baseline: str | None
     baseline_accuracy: float | None
     shown: Annotated[
-        bool, Meta(description="True only where the difference's interval lies above zero.")
+        bool,
+        Meta(
+            description="True only where the gates show skill of the release, and its calls here "
+            "beat the baseline's beyond chance."
+        ),
     ]
 
 

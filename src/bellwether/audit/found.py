@@ -18,11 +18,13 @@ class Panel:
     """Bars of several symbols and, where there is one, their universe.
 
     `bars` has the columns BARS, one row a symbol and session, sorted by them; `universe` has
-    universe, symbol, first, last, end_reason and delisting_return (schema UNIVERSE).
+    universe, symbol, first, last, end_reason and delisting_return (schema UNIVERSE). `texts` has
+    symbol, `known_at` (when first seen), text and score, for what reads them.
     """
 
     bars: pl.DataFrame
     universe: pl.DataFrame | None = None
+    texts: pl.DataFrame | None = None
 
 
 Compute = Callable[[Panel], pl.DataFrame]

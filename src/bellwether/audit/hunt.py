@@ -122,6 +122,7 @@ class Hunt:
             },
             "first": worlds.noise(self.panel, own, self.rng),
             "ended": worlds.ended(self.panel, cut, self.rng),
+            "texts": worlds.retold(self.panel, cut, self.rng),
         }
         computed = {name: self.outcome(panel) for name, panel in made.items()}
         return {name: frame for name, frame in computed.items() if frame is not None}

@@ -20,7 +20,7 @@ def late_knowledge(hunt: Hunt, effort: Effort) -> None:
         here = bars.filter(pl.col("session") == days[i])["symbol"].to_list()
         row = (pl.col("symbol") == here[0]) & (pl.col("session") == days[i])
         since = pl.when(row).then(pl.lit(times[days[i + 5]])).otherwise(pl.col("knowledge_time"))
-        late = Panel(bars.with_columns(knowledge_time=since), hunt.panel.universe)
+        late = Panel(bars.with_columns(knowledge_time=since), hunt.panel.universe, hunt.panel.texts)
         _late(hunt, late, row, days[i + 2])
 
 
@@ -29,7 +29,7 @@ def _late(hunt: Hunt, late: Panel, row: pl.Expr, cut: date) -> None:
     hunt.found.looked("late knowledge", len(hunt.features))
     if other is None or not hunt.differing(hunt.full, other, cut):
         return
-    without = Panel(late.bars.filter(~row), late.universe)
+    without = Panel(late.bars.filter(~row), late.universe, late.texts)
     past = [hunt.outcome(worlds.cut_at(p, cut)) for p in (without, hunt.panel)]
     odd = [{d.feature: d for d in hunt.differing(other, p, cut)} for p in past if p is not None]
     if len(odd) < len(past):

@@ -26,6 +26,8 @@ WORDS = {
     "row_selection": "rows kept or dropped by what came later",
     "later_volume": "a filter or weight by volume that comes later",
     "length": "a result that depends on how much history there is",
+    "later_text": "a text that was first seen after the close of the session: by its date, or by a "
+    "count, score or model of texts that come later",
     "same_bar": "the decision is made at the open, and high, low, close or volume of the same "
     "session are read",
     "shift_of_rows": "rows of one symbol that spill into another: the order of rows is relied on",
@@ -82,6 +84,7 @@ def _kind(told: Named, then: float | None, later: float | None, ahead: int | Non
     rules = (
         ("same_bar", told.check == "same_bar"),
         ("shift_of_rows", reach > FAR and few and _starts(told)),
+        ("later_text", parts["texts"] and not by_value),
         ("universe", presence and not by_value),
         ("row_selection", d.feature == ROW),
         ("later_adjustment", parts.get("actions", False) and not parts.get("prices")),
@@ -126,10 +129,11 @@ def _parts(told: Named) -> dict[str, bool]:
     d = told.difference
     base = cell(told.reference, d.feature, d.symbol, d.session)
     changed = {}
-    for name in ("prices", "volume", "actions", "ended"):
+    for name in ("prices", "volume", "actions", "ended", "texts"):
         frame = told.probe.get(name)
         if frame is not None:
             changed[name] = not _same(cell(frame, d.feature, d.symbol, d.session), base)
+    changed.setdefault("texts", False)
     changed["values"] = any(changed.get(k, False) for k in ("prices", "volume", "actions"))
     changed |= _others(told)
     return changed

@@ -79,7 +79,7 @@ def clones(hunt: Hunt, effort: Effort) -> None:
             pieces.append(piece.with_columns(symbol=pl.lit(name)))
             cuts[name], origin[name] = day, (symbol, day)
     bars = pl.concat(pieces).sort(KEYS)
-    world = Panel(bars, _spells(bars, hunt.panel))
+    world = Panel(bars, _spells(bars, hunt.panel), hunt.panel.texts)
     full = hunt.outcome(world)
     other = hunt.outcome(worlds.noise(world, worlds.after(bars, cuts), hunt.rng))
     if full is None or other is None:

@@ -20,7 +20,9 @@ def warm_up(subject: Subject, panel: Panel, full: pl.DataFrame) -> list[Note]:
     days = panel.bars["session"].unique().sort()
     if len(days) < 2 * LOOK_BACK:
         return []
-    late = Panel(panel.bars.filter(pl.col("session") >= days[-LOOK_BACK]), panel.universe)
+    late = Panel(
+        panel.bars.filter(pl.col("session") >= days[-LOOK_BACK]), panel.universe, panel.texts
+    )
     try:
         other = tidy(subject.features(late))
     except Exception as error:  # noqa: BLE001 - the subject's own; it is told

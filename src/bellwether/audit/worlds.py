@@ -1,7 +1,7 @@
 """Other futures: panels that are the same up to a session and differ after it."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from bellwether.audit.found import Panel
 PRICES = ("open", "high", "low", "close")
 SPLIT_AT, PAID_AT, SHARE = (1, 7), (0, 4), 0.02
 """Sessions of an invented future with a split or a dividend for sure, and the share of others."""
+KEPT_TEXTS = 0.6
+"""Share of the texts of an invented future that are still told, in other words."""
 MOST_PAID = 0.2
 """Invented dividends are at most this share of the price before."""
 Cut = date | Mapping[str, date]
@@ -38,7 +40,50 @@ def cut_at(panel: Panel, cut: Cut) -> Panel:
         universe = universe.filter(pl.col("first") <= cut).with_columns(
             pl.when(told).then(pl.col(c)) for c in ended
         )
-    return Panel(bars, universe)
+    texts = panel.texts
+    if texts is not None:
+        texts = texts.filter(~heard_after(panel, cut))
+    return Panel(bars, universe, texts)
+
+
+def heard_after(panel: Panel, cut: Cut) -> pl.Expr:
+    """Tell which texts were first seen after the close of the cut's session."""
+    if isinstance(cut, date):
+        return pl.col("known_at") > _close(panel.bars, cut)
+    ends = {symbol: _close(panel.bars, day) for symbol, day in cut.items()}
+    none = datetime.max.replace(tzinfo=UTC)
+    last = pl.col("symbol").replace_strict(
+        ends, default=none, return_dtype=pl.Datetime("us", "UTC")
+    )
+    return pl.col("known_at") > last
+
+
+def _close(bars: pl.DataFrame, cut: date) -> datetime:
+    """Return when a session was over: its first bar was known; others of it may have come late."""
+    newest = bars.filter(pl.col("session") <= cut).sort("session", "knowledge_time")
+    known = newest.filter(pl.col("session") == newest["session"].max())["knowledge_time"].min()
+    return known if isinstance(known, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def retold(panel: Panel, cut: Cut, rng: Rng) -> Panel:
+    """Change what is written after the cut: tones and words, some gone, one a minute after it."""
+    texts = panel.texts
+    if texts is None or not isinstance(cut, date):
+        return panel
+    past, later = texts.filter(~heard_after(panel, cut)), texts.filter(heard_after(panel, cut))
+    later = later.filter(rng.random(later.height) < KEPT_TEXTS)
+    n = later.height
+    told = pl.Series([f"told anew {i}" for i in rng.integers(0, 1 << 30, n)], dtype=pl.String)
+    later = later.with_columns(text=told, score=pl.Series(rng.uniform(-1, 1, n)))
+    symbols = panel.bars["symbol"].unique().sort()
+    soon = _close(panel.bars, cut) + timedelta(minutes=1)
+    news = pl.DataFrame({"symbol": symbols}).with_columns(
+        known_at=pl.lit(soon).cast(pl.Datetime("us", "UTC")),
+        text=pl.lit(f"shares fall after the close {rng.integers(0, 1 << 30)}"),
+        score=pl.lit(-1.0),
+    )
+    whole = pl.concat([past, later.select(texts.columns), news.select(texts.columns)])
+    return Panel(panel.bars, panel.universe, whole)
 
 
 def _changed(panel: Panel, mask: Mask, **columns: npt.NDArray[np.float64]) -> Panel:
@@ -49,7 +94,7 @@ def _changed(panel: Panel, mask: Mask, **columns: npt.NDArray[np.float64]) -> Pa
     bars = bars.with_columns(
         dividend_usd=pl.when(pl.Series(mask)).then(paid).otherwise("dividend_usd")
     )
-    return Panel(bars, panel.universe)
+    return Panel(bars, panel.universe, panel.texts)
 
 
 def _number_since(bars: pl.DataFrame, mask: Mask) -> npt.NDArray[np.int64]:
@@ -101,7 +146,7 @@ def ended(panel: Panel, cut: date, rng: Rng) -> Panel:
     """Let half of the symbols end at the cut: their later bars are gone, their spells too."""
     symbols = panel.bars["symbol"].unique().sort().to_list()
     gone = [str(s) for s in rng.permutation(symbols)[: max(1, (len(symbols) + 1) // 2)]]
-    return Panel(_without(panel.bars, cut, gone), _left(panel.universe, cut, gone))
+    return Panel(_without(panel.bars, cut, gone), _left(panel.universe, cut, gone), panel.texts)
 
 
 def _without(bars: pl.DataFrame, cut: date, gone: list[str]) -> pl.DataFrame:
@@ -137,7 +182,8 @@ def joined(panel: Panel, cut: date, rng: Rng) -> Panel:
             .with_columns(last=pl.lit(None, dtype=pl.Date))
         )
         universe = pl.concat([universe, spells.select(universe.columns)]).sort("symbol", "first")
-    return Panel(pl.concat([panel.bars, grown]).sort("symbol", "session"), universe)
+    bars = pl.concat([panel.bars, grown]).sort("symbol", "session")
+    return Panel(bars, universe, panel.texts)
 
 
 def longer(panel: Panel, cut: date, rng: Rng) -> Panel:
@@ -149,14 +195,15 @@ def longer(panel: Panel, cut: date, rng: Rng) -> Panel:
     days = timedelta(days=(span // 7 + 1) * 7)
     later = tail.with_columns(pl.col("session") + days, pl.col("knowledge_time") + days)
     later = noise(Panel(later), np.ones(later.height, dtype=bool), rng, "prices").bars
-    return Panel(pl.concat([bars, later]).sort("symbol", "session"), panel.universe)
+    whole = pl.concat([bars, later]).sort("symbol", "session")
+    return Panel(whole, panel.universe, panel.texts)
 
 
 Future = Callable[[Panel, date, Rng], Panel]
 
 FUTURES: dict[str, Future] = {
     "cut": lambda p, cut, _: cut_at(p, cut),
-    "noise": lambda p, cut, rng: noise(p, after(p.bars, cut), rng),
+    "noise": lambda p, cut, rng: retold(noise(p, after(p.bars, cut), rng), cut, rng),
     "loud": lambda p, cut, _: scaled(p, after(p.bars, cut), 100.0),
     "quiet": lambda p, cut, _: scaled(p, after(p.bars, cut), 0.01),
     "mirrored": lambda p, cut, _: mirrored(p, after(p.bars, cut)),
@@ -175,7 +222,8 @@ def shorter(panel: Panel, cut: date, sessions: int) -> Panel:
 
 def gappy(panel: Panel, rng: Rng, share: float = 0.02) -> Panel:
     """Take some rows out anywhere, as halts and missing files do."""
-    return Panel(panel.bars.filter(rng.random(panel.bars.height) >= share), panel.universe)
+    bars = panel.bars.filter(rng.random(panel.bars.height) >= share)
+    return Panel(bars, panel.universe, panel.texts)
 
 
 def same_bar(panel: Panel, cut: date, rng: Rng) -> Panel:

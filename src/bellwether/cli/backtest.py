@@ -35,6 +35,10 @@ Step = Annotated[str, typer.Option(help="Length of a test period: 1y, 1q, 6m.")]
 Window = Annotated[
     str | None, typer.Option(help="Length of the past that trains, such as 10y; all by default.")
 ]
+Embargo = Annotated[
+    int,
+    typer.Option(min=0, help="Sessions kept free between the last outcome trained on and a test."),
+]
 Strategy = Annotated[
     str,
     typer.Option(help="long_short, long_only (every call), quantile or top_k (highest, lowest)."),
@@ -63,10 +67,12 @@ SAID_AS = {
     "rebalance": "rebalance_sessions",
     "capital": "capital_usd",
     "min_train": "min_train_sessions",
+    "embargo": "embargo_sessions",
 }
 ASKED = (
     *("universe", "model", "view", "horizon_sessions", "first", "last", "step", "window"),
-    *("min_train_sessions", "strategy", "quantile", "top", "rebalance_sessions", "capital_usd"),
+    *("min_train_sessions", "embargo_sessions", "strategy", "quantile", "top"),
+    *("rebalance_sessions", "capital_usd"),
     *("lag_sessions", "without", "seed", "workers", "dask", "what_if"),
 )
 
@@ -80,6 +86,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to 
     last: Last = None,
     step: Step = "1y",
     window: Window = None,
+    embargo: Embargo = 0,
     model: Model = "lightgbm",
     view: View = "technical",
     horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead.")] = 1,

@@ -16,7 +16,8 @@ app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Source = Annotated[
-    str, typer.Argument(help="sample, or with --path files, universe, actions or quotes.")
+    str,
+    typer.Argument(help="sample, or --path files, universe, actions, quotes, texts or sectors."),
 ]
 Columns = Annotated[
     list[str] | None, typer.Option("--map", help="Our column = yours, such as close=Last.")
@@ -44,6 +45,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to sa
 
     Example: bellwether ingest files --path prices.csv --map close=Last
     Example: bellwether ingest universe --path membership.csv --name sp500
+    Example: bellwether ingest texts --path headlines.csv --zone UTC
     """
     with edge(as_json=as_json):
         from bellwether.core.ports import SourceQuery

@@ -104,8 +104,9 @@ def predictors(  # noqa: PLR0913, PLR0917 - one argument an option of the comman
     Example: bellwether evaluate predictors --frame annual.csv --date yyyy --target premium
     --predictors dp,ep --first-forecast 1965 --json
     """
-    with edge(as_json=as_json):
+    with edge(as_json=as_json), ports() as wired:
         from bellwether.pipelines import evaluate_predictors as use
+        from bellwether.pipelines.evaluated import count_predictors
 
         named = tuple(p.strip() for p in predictors.split(",") if p.strip())
         plan = _plan(window, restrict, combine, horizon, hac_lags, mean, min_rows)
@@ -114,6 +115,7 @@ def predictors(  # noqa: PLR0913, PLR0917 - one argument an option of the comman
             frame, *columns, first_forecast, plan, kitchen_sink=kitchen_sink, forecasts=forecasts
         )
         report = use.run(config, detail=detail)
+        count_predictors(config, report, wired.ports)
         _show(report.as_json() if as_json else report.lines())
 
 
@@ -140,14 +142,16 @@ def rule(  # noqa: PLR0913, PLR0917 - one argument an option of the command's co
     Example: bellwether evaluate rule --frame djia.csv --date date --price Close --rule sma:1,50
     --from 1897-01-01 --to 1986-12-31
     """
-    with edge(as_json=as_json):
+    with edge(as_json=as_json), ports() as wired:
         from bellwether.pipelines import evaluate_rule as use
+        from bellwether.pipelines.evaluated import count_rule
 
         trial = _trial(rule, hold, delay, cost_bps, side)
         null = None if bootstrap == "none" else bootstrap
         sample = (since, until, warm_up)
         config = use.RuleConfig(frame, date, price, trial, *sample, null, reps, seed)
         report = use.run(config)
+        count_rule(config, report, wired.ports)
         _show(report.as_json() if as_json else report.lines())
 
 

@@ -74,9 +74,12 @@ def _importance(name: str, wired: "Wired") -> dict[str, Any] | None:
     releases = wired.ports.ledger.releases()
     if not releases:
         return None
-    told = wired.ports.releases.load(releases[0].release_id).manifest.get("importance", {})
-    share = told.get(name) if isinstance(told, dict) else None
-    return None if share is None else {"release": releases[0].release_id, "share": share}
+    manifest: dict[str, Any] = wired.ports.releases.load(releases[0].release_id).manifest
+    share = manifest.get("importance", {}).get(name)
+    told = manifest.get("importance_over_time") or {"features": {}}
+    by_fold = told["features"].get(name, {}).get("by_fold")
+    found = {"release": releases[0].release_id, "share": share, "by_fold": by_fold}
+    return None if share is None else found
 
 
 @features.command("show")
@@ -130,9 +133,6 @@ def features_build(
     universe: Annotated[
         str | None, typer.Option(help="Look across the members of this universe alone.")
     ] = None,
-    sectors: Annotated[
-        str | None, typer.Option(help="A file of symbol, sector and known_from.")
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build a view over the whole lake, with a sketch of its values.
@@ -142,7 +142,7 @@ def features_build(
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import build
 
-        report = build.run(build.BuildConfig(name, universe, sectors), wired.ports, progress)
+        report = build.run(build.BuildConfig(name, universe), wired.ports, progress)
         if as_json:
             tell(asdict(report))
             return

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ DONE, FAILED, WRONG_USE, REFUSED = 0, 1, 2, 3
 def say(text: str) -> None:
     """Write one line to standard output."""
     sys.stdout.write(text + "\n")
+
+
+def wide() -> int:
+    """Return the columns of the terminal; 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def tell(data: object) -> None:

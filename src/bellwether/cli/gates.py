@@ -18,6 +18,7 @@ Skill = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of every world that is drawn.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Have the release stand so from now on.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Look far less often, in seconds.")]
 
 
@@ -26,18 +27,23 @@ def check(
     subject: Annotated[str, typer.Argument(help="A release or a backtest; six letters will do.")],
     policy: Rules = None,
     skill: Skill = None,
+    keep: Keep = False,
     as_json: Json = False,
 ) -> None:
     """Ask every gate about a release or a backtest; each that fails says what would pass.
 
-    Exit code 0 if allowed, 3 if refused.
+    Exit code 0 if allowed, 3 if refused. With --keep a release stands so from now on: refused, it
+    no longer answers.
 
     Example: bellwether gates check 0192f3 --skill report
     """
     with edge(as_json=as_json), ports() as wired:
         from bellwether.pipelines import gates as use
 
-        report = use.check(subject, use.read_policy(policy, _mode(skill)), wired.ports)
+        rules = use.read_policy(policy_file(policy), skill_mode(skill))
+        report = use.check(subject, rules, wired.ports)
+        if keep:
+            use.keep(report, rules, settings().acting, wired.ports)
         if as_json:
             tell(report.as_json())
         else:
@@ -67,7 +73,7 @@ def calibrate(
         from bellwether.pipelines.gates import read_policy
 
         config = use.CalibrateConfig(
-            read_policy(policy), seed, workers or settings().workers, quick
+            read_policy(policy_file(policy)), seed, workers or settings().workers, quick
         )
         report = use.run(config, wired.ports, progress)
         if as_json:
@@ -79,7 +85,14 @@ def calibrate(
             raise typer.Exit(FAILED)
 
 
-def _mode(text: str | None) -> Any:
+def policy_file(given: Path | None) -> Path | None:
+    """Return the file of the policy in force: the one given, else that of the settings."""
+    told = settings().policy
+    return given or (Path(told) if told else None)
+
+
+def skill_mode(text: str | None) -> Any:
+    """Return a skill mode as it was said; raises UnknownName for one that is none."""
     from bellwether.core.errors import UnknownName
 
     if text not in {None, "require", "report"}:

@@ -8,22 +8,29 @@ from bellwether import __version__
 from bellwether.cli import (
     audit,
     backtest,
+    compare,
     data,
     export,
+    importance,
     jobs,
     lake,
     lineage,
     model,
+    paths,
     quality,
     repair,
     requests,
+    retrain,
     service,
 )
+from bellwether.cli.direction import direction
 from bellwether.cli.evaluate import evaluate
 from bellwether.cli.features import features
 from bellwether.cli.frame import edge, say, tell
 from bellwether.cli.gates import gates
 from bellwether.cli.live import live
+from bellwether.cli.releases import releases
+from bellwether.cli.sentiment import sentiment
 from bellwether.cli.trials import trials
 from bellwether.cli.universe import universe
 
@@ -34,16 +41,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-GROUPS = (data, quality, repair, model, backtest, lineage, service, requests, jobs)
+GROUPS = (
+    *(data, quality, repair, model, backtest, compare, lineage, service, requests, jobs, retrain),
+)
 for group in (module.app for module in GROUPS):
     app.registered_commands += group.registered_commands
 lake.app.command("export")(export.export)
 features.command("audit")(audit.audit)
+evaluate.command("paths")(paths.paths)
+features.command("importance")(importance.importance)
 app.add_typer(lake.app, name="lake", help="Look into the lake, and keep it small.")
 app.add_typer(features, name="features", help="List, describe and build features.")
 app.add_typer(live, name="live", help="Bars as they happen, through Redis streams.")
+evaluate.command()(direction)
 app.add_typer(evaluate, name="evaluate", help="Judge forecasts and rules of your own.")
 app.add_typer(gates, name="gates", help="May it be used, and how often the gates err.")
+app.add_typer(sentiment, name="sentiment", help="How headlines sound, and how often that is right.")
+app.add_typer(releases, name="releases", help="Which there are, and the model card of each.")
 app.add_typer(trials, name="trials", help="Every fit that was scored.")
 app.add_typer(universe, name="universe", help="Who was in, and whose bars are missing.")
 app.add_typer(service.metrics, name="metrics", help="What the server measures.")

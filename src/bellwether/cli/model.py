@@ -2,17 +2,25 @@
 
 import asyncio
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellwether.cli.frame import FAILED, edge, ports, progress_bar, say, settings, tell
+from bellwether.cli.frame import FAILED, REFUSED, edge, ports, progress_bar, say, settings, tell
+from bellwether.cli.gates import Rules, Skill, policy_file, skill_mode
+from bellwether.cli.importance import print_importance
 from bellwether.models.names import BASELINES, MODELS
 
 if TYPE_CHECKING:
     from bellwether.pipelines.train import TrainReport
 
 app = typer.Typer()
+
+
+def _unless_none(text: str) -> str | None:
+    return None if text == "none" else text
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
@@ -41,11 +49,44 @@ View = Annotated[
 ]
 Search = Annotated[
     str | None,
-    typer.Option(help="Search the model inside each training set: none, grid, random or bayes."),
+    typer.Option(
+        parser=_unless_none,
+        metavar="KIND",
+        help="Search the model inside each training set: none, grid, random or bayes.",
+    ),
+]
+WindowSessions = Annotated[
+    int | None, typer.Option(min=1, help="Train on the newest so many sessions; all by default.")
+]
+Embargo = Annotated[
+    int,
+    typer.Option(min=0, help="Sessions kept free between the last outcome trained on and a test."),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        parser=_unless_none,
+        metavar="METHOD[:K]",
+        help="Choose features inside each training set: ic, mi, mrmr, stability, permutation or "
+        "contributions; mi:20 takes the best 20, mi:5% what passes with 5% false ones (10% alone).",
+    ),
 ]
 Winsorise = Annotated[
     float | None,
     typer.Option(min=0.1, help="Draw training targets in to so many robust deviations."),
+]
+First = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First session that is forecast."),
+]
+Step = Annotated[
+    str | None, typer.Option(help="Length of a test period by the calendar: 1y, 1q, 6m.")
+]
+Window = Annotated[
+    str | None, typer.Option(help="Length of the past that trains, such as 10y; all by default.")
+]
+Curve = Annotated[
+    bool, typer.Option("--learning-curve", help="Judge the model on ever shorter pasts too.")
 ]
 Symbol = Annotated[str, typer.Argument(help="Such as AAPL.")]
 
@@ -63,47 +104,68 @@ def train(  # noqa: PLR0913, PLR0917 - one option a thing a user may want to say
     winsorise: Winsorise = None,
     generate: Generate = None,
     search: Search = None,
+    select: Select = None,
+    window_sessions: WindowSessions = None,
+    embargo: Embargo = 0,
     trials: Annotated[int, typer.Option(help="Configurations that a search tries.")] = 50,
     view: View = "technical",
+    skill: Skill = None,
+    policy: Rules = None,
+    first: First = None,
+    step: Step = None,
+    window: Window = None,
+    learning_curve: Curve = False,
     as_json: Json = False,
 ) -> None:
-    """Train and judge models walk-forward beside baselines, and pack a release.
+    """Train and judge models walk-forward beside baselines, pack a release, and ask the gates of it.
 
-    Exit code 3 where the bars are below the quality bar (`bellwether quality` shows them).
+    Exit code 3 where the bars are below the quality bar (`bellwether quality` shows them), or a gate
+    of the declared policy refuses: the release is kept, and does not answer. Without a policy or
+    --skill the gates are asked too, and only tell.
 
-    Example: bellwether train --model linear --horizon 5
+    Example: bellwether train --model linear --horizon 5 --skill require
     """
+    asked = dict(locals())  # options are named as what they ask for
     with edge(as_json=as_json), ports() as wired, progress_bar(silent=as_json) as progress:
         from bellwether.pipelines import train as use
 
-        chosen = settings()
-        config = use.TrainConfig(
-            symbols=tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
-            model=model,
-            against=_named(against),
-            horizon_sessions=horizon,
-            seed=seed,
-            each=each,
-            workers=chosen.workers,
-            quality_bar=chosen.quality_bar,
-            ignore_quality=ignore_quality,
-            winsorise=winsorise,
-            universe=universe,
-            generate=generate,
-            search=None if search == "none" else search,
-            trials=trials,
-            view=view,
-        )
+        config = use.TrainConfig(**_given(asked))
         _told(use.run(config, wired.ports, progress), as_json=as_json)
 
 
+def _given(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run is asked, with what this machine's settings say of it."""
+    from bellwether.pipelines.gates import declared
+
+    found = settings()
+    symbols, first = asked.pop("symbols"), asked.pop("first")
+    rules = declared(policy_file(asked.pop("policy")), skill_mode(asked.pop("skill")))
+    del asked["as_json"]
+    return asked | {
+        "symbols": tuple(s.strip().upper() for s in symbols.split(",")) if symbols else None,
+        "against": _named(asked["against"]),
+        "horizon_sessions": asked.pop("horizon"),
+        "embargo_sessions": asked.pop("embargo"),
+        "first": None if first is None else first.date(),
+        "workers": found.workers,
+        "quality_bar": found.quality_bar,
+        "policy": rules,
+        "by": found.acting,
+    }
+
+
 def _told(report: "TrainReport", *, as_json: bool) -> None:
+    """Print what a run found; ends with 3 where a gate refused."""
     if as_json:
-        tell(asdict(report))
-        return
-    for line in report.lines():
-        say(line)
-    print_table(report.outcome["table"])
+        tell(report.as_json())
+    else:
+        for line in report.lines():
+            say(line)
+        print_table(report.outcome["table"])
+        if "importance" in report.outcome:
+            print_importance(report.outcome["importance"])
+    if report.refused:
+        raise typer.Exit(REFUSED)
 
 
 def _named(against: str) -> tuple[str, ...]:
@@ -139,25 +201,6 @@ def print_table(table: dict[str, dict[str, Any]]) -> None:
 
 def _cell(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
-
-
-@app.command()
-def releases(as_json: Json = False) -> None:
-    """List releases, newest first.
-
-    Example: bellwether releases
-    """
-    with edge(as_json=as_json), ports() as wired:
-        rows = [asdict(r) for r in wired.ports.ledger.releases()]
-        if as_json:
-            tell(rows)
-            return
-        for r in rows:
-            say(
-                f"{r['release_id']}  {r['created_at']:%Y-%m-%d %H:%M}  {r['model']:<22} "
-                f"h={r['horizon_sessions']}  {', '.join(r['symbols'])}"
-            )
-        say(f"{len(rows)} releases.")
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -75,7 +75,12 @@ def demo(
             say("2/3 Features.")
             _lines(materialize.run(wired.ports, progress).lines())
             say("3/3 Models, each judged only on what came after its training.")
-            asked = train.TrainConfig(workers=chosen.workers, quality_bar=chosen.quality_bar)
+            say(
+                "    The gates are asked in report mode: they tell, and a model without skill is labelled."
+            )
+            asked = train.TrainConfig(
+                workers=chosen.workers, quality_bar=chosen.quality_bar, by=chosen.acting
+            )
             found = train.run(asked, wired.ports, progress)
             _lines(found.lines())
             print_table(found.outcome["table"])
@@ -155,8 +160,11 @@ def health(as_json: Json = False) -> None:
     Example: bellwether health --json
     """
     with edge(as_json=as_json), ports() as wired:
+        from bellwether.core.errors import BellwetherError
         from bellwether.inference.service import PredictionService
 
+        with suppress(BellwetherError):  # told below
+            wired.ports.sentiment.ping()  # a model loads longer than parts may take to answer
         found: dict[str, Any] = PredictionService(wired.ports).health()
         if as_json:
             tell(found)

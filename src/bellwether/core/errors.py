@@ -215,15 +215,21 @@ class ArtifactError(BellwetherError):
 
 
 class TamperedArtifact(ArtifactError):
-    """Bytes that differ from their recorded hash."""
+    """Bytes that differ from their recorded hash; `cure` says what to do."""
 
-    def __init__(self, name: str, expected: str, found: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        expected: str,
+        found: str,
+        cure: str = "Restore the release from a backup or train it again.",
+    ) -> None:
         self.name = name
         self.expected = expected
         self.found = found
         super().__init__(
             f"{name} does not match its recorded hash (expected {expected[:12]}, found {found[:12]}). "
-            "Restore the release from a backup or train it again."
+            f"{cure}"
         )
 
 

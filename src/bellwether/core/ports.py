@@ -31,6 +31,7 @@ from bellwether.core.types import (
     ReleaseFiles,
     Remark,
     StoredPrediction,
+    Tone,
 )
 
 Progress = Callable[[str, int, int], None]
@@ -92,6 +93,8 @@ class LakeBatch:
     actions: pl.DataFrame | None = None
     universe: pl.DataFrame | None = None
     quotes: pl.DataFrame | None = None
+    texts: pl.DataFrame | None = None
+    sectors: pl.DataFrame | None = None
     rejections: tuple[Rejection, ...] = ()
 
 
@@ -175,6 +178,18 @@ class Lake(Protocol):
 
     def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all revisions of quotes (schema QUOTES), by symbol and instant."""
+        ...
+
+    def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all texts (schema TEXTS), by symbol and name of the text."""
+        ...
+
+    def sectors(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of sectors (schema SECTORS), by symbol and session."""
+        ...
+
+    def texts_watermark(self) -> datetime | None:
+        """Return the newest `ingested_at` of any text; None while there is none."""
         ...
 
     def symbols(self) -> list[str]:
@@ -661,6 +676,46 @@ class TrialRow:
     returns: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class StandingRow:
+    """What the gates said of a release, and whether it may answer for its symbols.
+
+    Rows are only ever added; the newest of a release stands. `state` is `admitted`, `refused` (by a
+    gate of a declared policy) or `waiting` (made beside the one that answers). `report` is JSON: the
+    policy, and every gate's verdict with its figures. `by` says who, `why` why, in a sentence.
+    """
+
+    standing_id: str
+    release_id: str
+    created_at: datetime
+    state: str
+    skill_shown: bool
+    by: str
+    why: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainingRow:
+    """One decision on whether to train again, whatever it was.
+
+    `key` is the hash of all it was decided from. `action` is `trained`, `nothing`, `blocked` or
+    `stopped` (out of budget; it goes on when asked again). `champion` is the release that answered,
+    `release_id` the new one. `report` is JSON: evidence, reasons, comparison.
+    """
+
+    retraining_id: str
+    key: str
+    scope: str
+    started_at: datetime
+    finished_at: datetime
+    by: str
+    action: str
+    champion: str
+    release_id: str | None
+    report: str
+
+
 class Ledger(Protocol):
     """The platform's own record of what happened: the only truth about runs and releases."""
 
@@ -724,8 +779,26 @@ class Ledger(Protocol):
         """Return trials, oldest first; all, or those of one label or study."""
         ...
 
-    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
-        """Keep a training run and its releases in one transaction."""
+    def record_run(
+        self, run: RunRow, releases: Sequence[ReleaseRow], standings: Sequence[StandingRow] = ()
+    ) -> None:
+        """Keep a training run, its releases and how they stand, in one transaction."""
+        ...
+
+    def record_standings(self, rows: Sequence[StandingRow]) -> int:
+        """Keep how releases stand, all or none, each `standing_id` once; return how many were new."""
+        ...
+
+    def standings(self, release_id: str | None = None) -> list[StandingRow]:
+        """Return how releases stood, oldest first; of one, or the newest of each."""
+        ...
+
+    def record_retraining(self, row: RetrainingRow) -> None:
+        """Keep one decision on training again."""
+        ...
+
+    def retrainings(self, scope: str | None = None) -> list[RetrainingRow]:
+        """Return the decisions on training again, oldest first; all, or those of a scope."""
         ...
 
     def run_by_key(self, key: str) -> RunRow | None:
@@ -813,9 +886,37 @@ class Tracker(Protocol):
 
 
 class SentimentScorer(Protocol):
-    """Scores short financial texts."""
+    """Scores short financial texts; a text scores the same bits in whatever company.
 
-    method: str
+    What cannot be loaded says so by a BellwetherError from `method`, `ping` and every score.
+    """
+
+    @property
+    def method(self) -> str:
+        """Name what scores, with the hash of its files where it has any."""
+        ...
+
+    @property
+    def instant(self) -> bool:
+        """Say whether a score takes microseconds and no file is read."""
+        ...
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Return the reasons that an answer with a score from here has to carry."""
+        ...
+
+    def ping(self) -> None:
+        """Load what it needs, if that was not done."""
+        ...
+
+    def tones(self, texts: Sequence[str]) -> list[Tone]:
+        """Return what each text sounds like."""
+        ...
+
+    def score_each(self, texts: Sequence[str]) -> list[float]:
+        """Return the score of each text, in [-1, 1]."""
+        ...
 
     def score(self, texts: Sequence[str]) -> float | None:
         """Return the mean score in [-1, 1]; None for no texts."""

@@ -26,13 +26,13 @@ _BAR = {
     "dividend_usd": pa.Column(pl.Float64, _NOT_NEGATIVE),
 }
 
-_TOLD_BY = {
+TOLD_BY = {
     "source": pa.Column(pl.String),
     "event_time": pa.Column(UTC_TIME),
     "knowledge_time": pa.Column(UTC_TIME),
     "knowledge_basis": pa.Column(pl.String),
 }
-_KEPT = {
+KEPT = {
     "ingested_at": pa.Column(UTC_TIME),
     "revision": pa.Column(pl.Int32, _NOT_NEGATIVE),
 }
@@ -41,7 +41,7 @@ BARS_IN = pa.DataFrameSchema(
     {
         **_BAR,
         "adjustment": pa.Column(pl.String, pa.Check.isin(_ADJUSTMENTS)),
-        **_TOLD_BY,
+        **TOLD_BY,
     },
     strict=True,
     name="bars_in",
@@ -57,7 +57,7 @@ the share basis of the newest day, and so is `dividend_usd`) or "total" (splits 
 """
 
 BARS = pa.DataFrameSchema(
-    {**BARS_IN.columns, **_KEPT},
+    {**BARS_IN.columns, **KEPT},
     strict=True,
     name="bars",
     metadata={"keys": ["symbol", "session", "source", "revision"]},
@@ -67,16 +67,16 @@ BARS = pa.DataFrameSchema(
 A revision is a change of the bar or of what is known about its split or dividend.
 """
 
-_FACT = {"symbol": pa.Column(pl.String, pa.Check.str_length(1, 32))}
+FACT = {"symbol": pa.Column(pl.String, pa.Check.str_length(1, 32))}
 
 ACTIONS_IN = pa.DataFrameSchema(
     {
-        **_FACT,
+        **FACT,
         "session": pa.Column(pl.Date),
         "kind": pa.Column(pl.String, pa.Check.isin(["split", "dividend"])),
         "value": pa.Column(pl.Float64, _NOT_NEGATIVE),
         "adjustment": pa.Column(pl.String, pa.Check.isin(["none", "splits", "total"])),
-        **_TOLD_BY,
+        **TOLD_BY,
     },
     strict=True,
     name="corporate_actions_in",
@@ -90,7 +90,7 @@ anything else a basis of the source's own.
 """
 
 ACTIONS = pa.DataFrameSchema(
-    {**ACTIONS_IN.columns, **_KEPT},
+    {**ACTIONS_IN.columns, **KEPT},
     strict=True,
     name="corporate_actions",
     metadata={"keys": ["symbol", "session", "kind", "source", "revision"]},
@@ -100,12 +100,12 @@ ACTIONS = pa.DataFrameSchema(
 UNIVERSE_IN = pa.DataFrameSchema(
     {
         "universe": pa.Column(pl.String, pa.Check.str_length(1, 64)),
-        **_FACT,
+        **FACT,
         "first": pa.Column(pl.Date),
         "last": pa.Column(pl.Date, nullable=True),
         "end_reason": pa.Column(pl.String, pa.Check.isin(["removed", "delisted"]), nullable=True),
         "delisting_return": pa.Column(pl.Float64, pa.Check.in_range(-1, _MOST), nullable=True),
-        **_TOLD_BY,
+        **TOLD_BY,
     },
     strict=True,
     name="universe_in",
@@ -118,7 +118,7 @@ UNIVERSE_IN = pa.DataFrameSchema(
 """
 
 UNIVERSE = pa.DataFrameSchema(
-    {**UNIVERSE_IN.columns, **_KEPT},
+    {**UNIVERSE_IN.columns, **KEPT},
     strict=True,
     name="universe",
     metadata={"keys": ["universe", "symbol", "first", "source", "revision"]},
@@ -127,13 +127,13 @@ UNIVERSE = pa.DataFrameSchema(
 
 QUOTES_IN = pa.DataFrameSchema(
     {
-        **_FACT,
+        **FACT,
         "quoted_at": pa.Column(UTC_TIME),
         "bid": pa.Column(pl.Float64, _POSITIVE),
         "ask": pa.Column(pl.Float64, _POSITIVE),
         "bid_size": pa.Column(pl.Float64, _NOT_NEGATIVE, nullable=True),
         "ask_size": pa.Column(pl.Float64, _NOT_NEGATIVE, nullable=True),
-        **_TOLD_BY,
+        **TOLD_BY,
     },
     strict=True,
     name="quotes_in",
@@ -142,7 +142,7 @@ QUOTES_IN = pa.DataFrameSchema(
 """Best bid and ask in USD per share, sizes in shares, at one instant."""
 
 QUOTES = pa.DataFrameSchema(
-    {**QUOTES_IN.columns, **_KEPT},
+    {**QUOTES_IN.columns, **KEPT},
     strict=True,
     name="quotes",
     metadata={"keys": ["symbol", "quoted_at", "source", "revision"]},

@@ -164,8 +164,9 @@ class Interval:
 class Skill:
     """Out-of-sample directional accuracy of one model on one symbol, beside its best baseline.
 
-    `shown` is True only where the paired, date-clustered interval of the difference to the best
-    baseline lies above zero. All None and n = 0 where nothing was scored.
+    `beats_baseline` is True only where the paired, date-clustered interval of the difference to the
+    best baseline lies above zero. `shown` is what the gates say of the release, and never True
+    without `beats_baseline`; nothing else sets it. All None and n = 0 where nothing was scored.
     """
 
     directional_accuracy: float | None
@@ -175,6 +176,7 @@ class Skill:
     baseline: str | None
     baseline_accuracy: float | None
     shown: bool
+    beats_baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,21 @@ class Sentiment:
     method: str
     n_headlines: int
     used_by_model: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """What one text sounds like: a score in [-1, 1] and a label (positive, negative, neutral).
+
+    Of a model, the three probabilities, which add up to one, and the score is positive - negative;
+    None of what counts words.
+    """
+
+    score: float
+    label: str
+    positive: float | None = None
+    negative: float | None = None
+    neutral: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from bellwether.core.ports import (
     QualityRow,
     ReleaseRow,
     RepairRow,
+    RetrainingRow,
     RunRow,
+    StandingRow,
     TrialRow,
 )
 from bellwether.database import tables
@@ -129,12 +131,45 @@ class SqlLedger:
             BacktestRow(**{**row, "symbols": tuple(json.loads(row["symbols"]))}) for row in rows
         ]
 
-    def record_run(self, run: RunRow, releases: Sequence[ReleaseRow]) -> None:
-        """Keep a training run and its releases in one transaction."""
+    def record_run(
+        self, run: RunRow, releases: Sequence[ReleaseRow], standings: Sequence[StandingRow] = ()
+    ) -> None:
+        """Keep a training run, its releases and how they stand, in one transaction."""
         rows = [{**asdict(r), "symbols": json.dumps(list(r.symbols))} for r in releases]
         statements = [sa.insert(tables.runs).values(**asdict(run))]
         statements += [sa.insert(tables.releases).values(**row) for row in rows]
+        statements += [sa.insert(tables.standings).values(**asdict(row)) for row in standings]
         self._write(*statements)
+
+    def record_standings(self, rows: Sequence[StandingRow]) -> int:
+        """Keep how releases stand, all or none, each `standing_id` once; return how many were new."""
+        return self._add_once(tables.standings, tables.standings.c.standing_id, rows)
+
+    def standings(self, release_id: str | None = None) -> list[StandingRow]:
+        """Return how releases stood, oldest first; of one, or the newest of each."""
+        t = tables.standings
+        query = sa.select(t)
+        if release_id is not None:
+            query = query.where(t.c.release_id == release_id)
+        else:
+            order = (t.c.created_at.desc(), t.c.standing_id.desc())
+            place = sa.func.row_number().over(partition_by=t.c.release_id, order_by=order)
+            placed = sa.select(t.c.standing_id, place.label("place")).subquery()
+            newest = sa.select(placed.c.standing_id).where(placed.c.place == 1)
+            query = query.where(t.c.standing_id.in_(newest))
+        rows = self._read(query.order_by(t.c.created_at, t.c.standing_id))
+        return [StandingRow(**row) for row in rows]
+
+    def record_retraining(self, row: RetrainingRow) -> None:
+        """Keep one decision on training again."""
+        self._write(sa.insert(tables.retrainings).values(**asdict(row)))
+
+    def retrainings(self, scope: str | None = None) -> list[RetrainingRow]:
+        """Return the decisions on training again, oldest first; all, or those of a scope."""
+        t = tables.retrainings
+        query = sa.select(t).order_by(t.c.finished_at, t.c.retraining_id)
+        rows = self._read(query if scope is None else query.where(t.c.scope == scope))
+        return [RetrainingRow(**row) for row in rows]
 
     def run_by_key(self, key: str) -> RunRow | None:
         """Return the newest run with this key, or None."""

@@ -147,6 +147,34 @@ runs = sa.Table(
     sa.Column("mirrored", sa.Boolean, nullable=False),
 )
 
+standings = sa.Table(
+    "standings",
+    metadata,
+    sa.Column("standing_id", sa.String(64), primary_key=True),
+    sa.Column("release_id", sa.String(64), nullable=False, index=True),
+    sa.Column("created_at", UtcMicros, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("skill_shown", sa.Boolean, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
+
+retrainings = sa.Table(
+    "retrainings",
+    metadata,
+    sa.Column("retraining_id", sa.String(36), primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False, index=True),
+    sa.Column("scope", sa.String(64), nullable=False, index=True),
+    sa.Column("started_at", UtcMicros, nullable=False),
+    sa.Column("finished_at", UtcMicros, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("release_id", sa.String(64)),
+    sa.Column("report", sa.Text, nullable=False),
+)
+
 releases = sa.Table(
     "releases",
     metadata,

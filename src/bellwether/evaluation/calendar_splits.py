@@ -61,6 +61,8 @@ class Periods:
         Length of the past that trains, likewise; None for all of it.
     min_train_dates : int
         Decision dates that have to be known before a period is tested; earlier periods are left out.
+    embargo_dates : int
+        Further decision dates that must lie between the last known label and a period.
     """
 
     first: date
@@ -68,6 +70,7 @@ class Periods:
     step: str = "1y"
     window: str | None = None
     min_train_dates: int = 504
+    embargo_dates: int = 0
 
     def bounds(self) -> list[tuple[date, date]]:
         """Return the first day of each period and the day after its last."""
@@ -76,6 +79,8 @@ class Periods:
             raise InvalidRequest("from, to", f"{self.last} lies before {self.first}")
         if self.min_train_dates < 1:
             raise InvalidRequest("min_train_dates", f"is {self.min_train_dates}, at least 1 needed")
+        if self.embargo_dates < 0:
+            raise InvalidRequest("embargo_dates", f"is {self.embargo_dates}, must not be negative")
         count = 0
         found = []
         while (start := later(self.first, count * months)) <= self.last:
@@ -91,8 +96,9 @@ def by_period(
     """Split panel rows into folds, one a period of the calendar.
 
     A row is tested in the period that its session lies in, up to `periods.last`. It trains for a
-    period if it was decided before the period's first decision and its outcome was known by then
-    (purging; Lopez de Prado 2018, chapter 7), and, with a window, if its session lies in it.
+    period if it was decided before the period's first decision and its outcome was known by then,
+    or by the decision so many dates of embargo earlier (purging; Lopez de Prado 2018, chapter 7),
+    and, with a window, if its session lies in it.
 
     Parameters
     ----------
@@ -120,6 +126,7 @@ def by_period(
     labelled = ~np.isnat(label_known_at)
     span = None if periods.window is None else months_of(periods.window)
     end = np.datetime64(periods.last, "D")
+    dates = np.unique(decision_at[labelled])
     folds = []
     most = 0
     for number, (start, after) in enumerate(bounds):
@@ -128,7 +135,8 @@ def by_period(
         if not test.any():
             continue
         first, last = decision_at[test].min(), decision_at[test].max()
-        train = labelled & (decision_at < first) & (label_known_at <= first)
+        by = max(0, int(np.searchsorted(dates, first)) - periods.embargo_dates)
+        train = labelled & (decision_at < first) & (label_known_at <= dates[by])
         if span is not None:
             train &= session >= np.datetime64(later(start, -span), "D")
         known = int(np.unique(decision_at[train]).size)

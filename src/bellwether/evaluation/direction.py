@@ -1,19 +1,15 @@
 """Whether called and realised directions go together by more than chance."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from bellwether.core.errors import InvalidRequest
 from bellwether.evaluation.series import Floats, beside, finite
 
-LEAST_SHIFT = 30
-MOST_REPS = 100_000
 OVERLAP = (
     "labels overlap over {horizon} sessions and one row is not one observation: with persistent "
     "forecasts this test rejects a true null three times as often as it says; believe the "
@@ -39,20 +35,6 @@ class Directional:
     warning: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Shifted:
-    """A statistic beside its values on circularly shifted outcomes.
-
-    `p` is (1 + number of shifts with abs T* >= abs T) / (1 + `shifts`); `exact` says that every
-    allowed shift was taken once.
-    """
-
-    statistic: float
-    p: float
-    shifts: int
-    exact: bool
-
-
 def pesaran_timmermann(log_return: ArrayLike, forecast: ArrayLike, horizon: int = 1) -> Directional:
     """Test whether calls and outcomes are independent (Pesaran and Timmermann 1992).
 
@@ -63,7 +45,7 @@ def pesaran_timmermann(log_return: ArrayLike, forecast: ArrayLike, horizon: int 
 
     Rows with no call (f = 0) or no move (y = 0) are left out, as in `forecast_metrics`. A caller
     who says one direction only cannot be tested: None. Rows are taken as independent: hand in one
-    symbol, or see `circular_shift`.
+    symbol, or see `shifting.shift_test`.
 
     Parameters
     ----------
@@ -106,70 +88,6 @@ def pesaran_timmermann(log_return: ArrayLike, forecast: ArrayLike, horizon: int 
         return Directional(hit, expected, None, None, None, n, warning)
     s = (hit - expected) / math.sqrt(variance)
     return Directional(hit, expected, s, float(ndtr(-s)), s * s, n, warning)
-
-
-def circular_shift(
-    statistic: Callable[[NDArray[Any], NDArray[Any]], float],
-    forecast: NDArray[Any],
-    outcome: NDArray[Any],
-    *,
-    seed: int,
-    horizon: int = 1,
-    least: int = LEAST_SHIFT,
-    reps: int = 999,
-) -> Shifted:
-    """Ask how often a statistic is as large when outcomes are moved along the calendar.
-
-    Outcomes are rolled by a number of rows from max(least, horizon + 1) to n minus that; both
-    sides keep their own dependence over time and across symbols, and only what connects them is
-    lost. Every allowed shift once where they are no more than `reps`, else `reps` drawn ones.
-
-    Parameters
-    ----------
-    statistic : callable
-        Of (forecast, shifted outcome), finite.
-    forecast, outcome : ndarray, shape (n, ...)
-        First axis the dates in order, one row a date; all symbols of a date move together.
-    seed : int
-        Of the drawn shifts.
-    horizon : int
-        Sessions that a label spans.
-    least : int
-        Smallest shift; more than the memory of the forecasts.
-    reps : int
-        Shifts, 1 to 100,000.
-
-    Raises
-    ------
-    InvalidRequest
-        If lengths differ, values or the statistic are not finite, there are too few dates for any
-        shift, or an option is out of range.
-
-    Examples
-    --------
-    >>> y = np.random.default_rng(0).normal(size=200)
-    >>> circular_shift(agreement, y, y, seed=1).p < 0.01
-    True
-    """
-    if forecast.shape[:1] != outcome.shape[:1]:
-        raise InvalidRequest("outcome", f"has shape {outcome.shape}, forecast {forecast.shape}")
-    if not (np.isfinite(forecast).all() and np.isfinite(outcome).all()):
-        raise InvalidRequest("outcome", "holds NaN or infinity, or the forecast does")
-    if min(least, horizon, reps) < 1 or reps > MOST_REPS or seed < 0:
-        raise InvalidRequest("reps", "least, horizon, reps (to 100000) and seed must be positive")
-    n, smallest = len(outcome), max(least, horizon + 1)
-    allowed = np.arange(smallest, n - smallest + 1)
-    if allowed.size == 0:
-        raise InvalidRequest("outcome", f"has {n} dates, {2 * smallest} needed for a shift")
-    exact = allowed.size <= reps
-    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
-    shifts = allowed if exact else rng.choice(allowed, size=reps)
-    real = float(statistic(forecast, outcome))
-    null = np.array([statistic(forecast, np.roll(outcome, int(k), axis=0)) for k in shifts])
-    if not (math.isfinite(real) and np.isfinite(null).all()):
-        raise InvalidRequest("statistic", "is not finite for every shift")
-    as_far = np.abs(null) >= abs(real) - 1e-12 * abs(real)  # equal but for rounding is as far
-    return Shifted(real, float((1 + as_far.sum()) / (1 + shifts.size)), int(shifts.size), exact)
 
 
 def agreement(forecast: Floats, outcome: Floats) -> float:

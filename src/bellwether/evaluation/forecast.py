@@ -1,13 +1,13 @@
 """How close forecasts came, and how often they called the direction."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bellwether.core.errors import InvalidRequest
-from bellwether.evaluation.intervals import MeanInterval, clustered_mean, wilson
+from bellwether.evaluation.classification import auc, brier_skill, log_loss, matthews
+from bellwether.evaluation.intervals import MeanInterval, clustered_mean, rows_needed, wilson
 from bellwether.evaluation.rank_ic import MIN_NAMES, grouped_correlation
 
 Metrics = dict[str, float | int | list[float] | None]
@@ -37,11 +37,15 @@ def forecast_metrics(  # noqa: PLR0913 - one record has this many columns, all n
     r2_oos                    1 - sum e^2 / sum (y - b)^2 (Campbell and Thompson 2008)
     mape                      of prices: mean abs(exp(f - y) - 1)
     directional_accuracy      share of calls with the sign of y
+    rows_needed               independent rows that would tell that share from 1/2
     directional_accuracy_ci   [low, high] at 95%, clustered by date with `lags`, kept in [0, 1]; Wilson on n_dates / (lags + 1) where every call or no call
                               hit, since the sample variance is 0 there
     precision                 of the up calls, the share that went up
     recall                    of the called rows that went up, the share called up
-    brier                     mean (probability_up - 1{y > 0})^2 (Brier 1950)
+    matthews                  correlation of called and realised directions (Matthews 1975)
+    brier, brier_skill        mean (probability_up - 1{y > 0})^2 (Brier 1950); 1 - it / that of the
+                              share of rises
+    log_loss, auc             of probability_up: `evaluation.classification`
     information_coefficient   mean over dates of the Spearman correlation of f and y across names
     n                         rows
     coverage_of_calls         share of rows with a call
@@ -102,14 +106,10 @@ def forecast_metrics(  # noqa: PLR0913 - one record has this many columns, all n
     if ic not in {"cross_section", "time"}:
         raise InvalidRequest("ic", f"is {ic!r}, must be cross_section or time")
 
-    calls = _calls(when, y, called, lags)
     return {
         **_errors(y, f, b),
-        "directional_accuracy": calls.accuracy,
-        "directional_accuracy_ci": calls.interval,
-        "precision": calls.precision,
-        "recall": calls.recall,
-        "brier": _brier(p, y),
+        **_calls(when, y, called, lags),
+        **_probabilities(p, y),
         "information_coefficient": _information_coefficient(when, f, y, ic),
         "n": int(y.size),
         "coverage_of_calls": _mean(called != 0),
@@ -159,25 +159,19 @@ def paired_accuracy(
     return clustered_mean(difference, when[moved], lags=lags)
 
 
-@dataclass(frozen=True, slots=True)
-class _Calls:
-    accuracy: float | None
-    interval: list[float] | None
-    precision: float | None
-    recall: float | None
-
-
-def _calls(dates: NDArray[Any], y: Floats, direction: NDArray[np.int8], lags: int) -> _Calls:
+def _calls(dates: NDArray[Any], y: Floats, direction: NDArray[np.int8], lags: int) -> Metrics:
     judged = (direction != 0) & (y != 0)
     up, went_up = direction[judged] > 0, y[judged] > 0
     hit = up == went_up
     found = clustered_mean(hit, dates[judged], lags=lags)
-    return _Calls(
-        accuracy=found.mean,
-        interval=_share_interval(found, lags),
-        precision=_mean(hit[up]),
-        recall=_mean(hit[went_up]),
-    )
+    return {
+        "directional_accuracy": found.mean,
+        "directional_accuracy_ci": _share_interval(found, lags),
+        "precision": _mean(hit[up]),
+        "recall": _mean(hit[went_up]),
+        "rows_needed": rows_needed(found.mean),
+        "matthews": matthews(went_up, up),
+    }
 
 
 def _share_interval(found: MeanInterval, lags: int) -> list[float] | None:
@@ -219,12 +213,16 @@ def _explained(squared_error: float, benchmark_error: Floats) -> float | None:
     return _finite(1 - squared_error / total)
 
 
-def _brier(p: Floats | None, y: Floats) -> float | None:
+def _probabilities(p: Floats | None, y: Floats) -> Metrics:
     if p is None:
-        return None
-    if ((p < 0) | (p > 1)).any():
-        raise InvalidRequest("probability_up", "must lie between 0 and 1")
-    return _mean((p - (y > 0)) ** 2)
+        return dict.fromkeys(("brier", "brier_skill", "log_loss", "auc"))
+    up = (y > 0).astype(np.float64)
+    return {
+        "log_loss": log_loss(up, p),
+        "brier": _mean((p - up) ** 2),
+        "brier_skill": brier_skill(up, p),
+        "auc": auc(up, p),
+    }
 
 
 def _information_coefficient(dates: NDArray[Any], f: Floats, y: Floats, ic: str) -> float | None:

@@ -18,14 +18,13 @@ from bellwether.evaluation.gate_earned import (
     hardest,
 )
 from bellwether.evaluation.gate_policy import Policy, Verdict
-from bellwether.evaluation.overfitting import deflated_p, effective_trials, expected_maximum
+from bellwether.evaluation.overfitting import Deflated, deflated_sharpe
 from bellwether.evaluation.resampling import positions
 from bellwether.evaluation.series import Floats, shape_of, spread
-from bellwether.evaluation.sharpe import mertens_error, sharpe_ratio
+from bellwether.evaluation.sharpe import mertens_error, probabilistic_sharpe, sharpe_ratio
 from bellwether.evaluation.superiority import long_run_sd, stepwise_p
 
 Z_BOTH, Z_ONE = 1.959964, 1.644854
-RELATIVE_ZERO = 1e-14
 CELLS = 1_000_000  # of samples that are laid out at a time
 
 
@@ -71,10 +70,8 @@ def beats_baselines(evidence: Earned, policy: Policy) -> Verdict:
 def deflated_gate(evidence: Earned, policy: Policy) -> Verdict:
     """Ask whether the Sharpe ratio is above what the best of as many trials has without skill.
 
-    The deflated Sharpe ratio with N of the ledger has to reach 1 - level; that with the effective
-    N is told beside it. V is the variance of the ratios of the other trials with returns, and at
-    least what ratios without skill have. Of a single trial nothing was chosen: its probabilistic
-    Sharpe ratio is asked.
+    `deflated_sharpe` with N of the ledger has to reach 1 - level; that with the effective N is told
+    beside it. Of a single trial nothing was chosen: its probabilistic Sharpe ratio is asked.
     """
     gate, n = "deflated_sharpe", evidence.net.size
     refused = _too_little(gate, evidence, policy)
@@ -88,10 +85,10 @@ def deflated_gate(evidence: Earned, policy: Policy) -> Verdict:
             "It is assessable once its trials are in the ledger.",
             n_dates=n,
         )
-    ratio = sharpe_ratio(evidence.net)
-    if ratio is None:
+    found = _deflated(evidence)
+    if found.sharpe is None:
         return _still(gate, n)
-    effective, luck, plain, alike = _deflated(evidence, ratio)
+    ratio, luck, plain = found.sharpe, found.luck or 0.0, found.p
     goal = 1 - policy.level
     passed = plain is not None and plain >= goal
     year = math.sqrt(YEAR)
@@ -101,7 +98,8 @@ def deflated_gate(evidence: Earned, policy: Policy) -> Verdict:
         gate,
         "passed" if passed else "failed",
         f"Its net Sharpe ratio of {ratio * year:.2f} is above the luck of N = {evidence.n_trials:,} "
-        f"({luck * year:.2f}) with probability {_told(plain)} ({_told(alike)} for {effective:.1f} "
+        f"({luck * year:.2f}) with probability {_told(plain)} ({_told(found.p_effective)} for "
+        f"{found.effective_trials or 1:.1f} "
         "effective ones).",
         ""
         if passed
@@ -168,50 +166,14 @@ def skill_verdicts(evidence: Earned, policy: Policy) -> tuple[Verdict, ...]:
     )
 
 
-def _deflated(evidence: Earned, ratio: float) -> tuple[float, float, float | None, float | None]:
-    """Return effective N, luck per period, and the deflated ratio with N and with effective N."""
-    n, counted = evidence.net.size, evidence.n_trials or 1
-    others = _varied(evidence.trials)
-    every = np.column_stack([evidence.net, others])
-    effective = (effective_trials(every) or 1.0) + counted - every.shape[1]
-    variance = _variance_of_luck(others, every)
-    skewness, kurtosis = shape_of(evidence.net)
-    plain, alike = (
-        deflated_p(
-            sharpe=ratio,
-            dates=n,
-            skewness=skewness,
-            kurtosis=kurtosis,
-            variance=variance,
-            trials=number,
-        )
-        for number in (float(counted), effective)
-    )
-    return effective, expected_maximum(variance, counted), plain, alike
-
-
-def _variance_of_luck(others: Floats, every: Floats) -> float:
-    """Return V, the variance of ratios across trials, of those that are not judged.
-
-    Counted in, skill would raise the luck it is held against: one true ratio of 1.0 among ten
-    trials over 20 years would be found in 60 % of cases instead of 83 %. It is at least what ratios
-    without skill have, (1 - mean correlation) / (n - 1): others that are copies vary too little.
-    """
-    n, k = every.shape
-    if k == 1:
-        return float(1 / (n - 1))
-    z = (every - every.mean(axis=0)) / every.std(axis=0)
-    alike = (float((z.sum(axis=1) ** 2).mean()) - k) / (k * (k - 1))
-    least: float = max(1 - alike, 0.0) / (n - 1)
-    if others.shape[1] < 2:  # noqa: PLR2004 - one ratio has no variance
-        return least
-    ratios = others.mean(axis=0) / others.std(axis=0, ddof=1)
-    return max(least, float(np.var(ratios, ddof=1)))
-
-
-def _varied(trials: Floats) -> Floats:
-    sd = trials.std(axis=0)
-    return trials[:, sd > RELATIVE_ZERO * np.abs(trials).max(axis=0, initial=0.0)]
+def _deflated(evidence: Earned) -> Deflated:
+    """Deflate the ratio by all that was counted; of a single trial it is the probabilistic ratio."""
+    table, counted = np.column_stack([evidence.net, evidence.trials]), evidence.n_trials
+    if counted != 1:
+        return deflated_sharpe(table, 0, counted)
+    ratio = sharpe_ratio(evidence.net) or 0.0
+    sure = probabilistic_sharpe(ratio, evidence.net.size, *shape_of(evidence.net))
+    return Deflated(ratio, 1, 1.0, None, 0.0, 0.0, sure, sure, evidence.net.size, "")
 
 
 def _searched(left: Floats, baseline: Floats, evidence: Earned, policy: Policy) -> float:

@@ -130,6 +130,34 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     return max(0.0, low), min(1.0, high)
 
 
+def rows_needed(share: float | None, power: float = 0.8, level: float = 0.05) -> float | None:
+    """Return how many independent calls would tell a hit rate from one half.
+
+    ((z(1 - level/2) / 2 + z(power) sqrt(p (1 - p))) / (p - 1/2))^2, rounded up: a two-sided test
+    of p = 1/2 that finds p with that power. Rows of one date are worth far fewer. None for a share
+    of None or one half.
+
+    Raises
+    ------
+    InvalidRequest
+        If a share, power or level is out of range.
+
+    Examples
+    --------
+    >>> rows_needed(0.53), rows_needed(0.55)
+    (2178.0, 783.0)
+    """
+    for name, value in (("power", power), ("level", level)):
+        if not 0 < value < 1:
+            raise InvalidRequest(name, f"is {value}, must lie between 0 and 1")
+    if share is None or share == 0.5:  # noqa: PLR2004
+        return None
+    if not 0 <= share <= 1:
+        raise InvalidRequest("share", f"is {share}, must be from 0 to 1")
+    reach = ndtri(1 - level / 2) / 2 + ndtri(power) * math.sqrt(share * (1 - share))
+    return float(math.ceil((reach / (share - 0.5)) ** 2))
+
+
 def _long_run(sums: NDArray[np.float64], lags: int) -> float:
     """Return the larger of two estimates: equal weights can go negative, Bartlett's fall short."""
     equal = bartlett = float(sums @ sums)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +35,7 @@ class Deflated:
     effective_trials : float or None
         Independent trials that so many alike amount to.
     variance : float or None
-        Of the Sharpe ratios across trials, ddof 1.
+        V, of ratios across trials without skill; `luck_variance` of the others.
     luck, luck_effective : float or None
         Largest ratio expected of N, or of the effective number, without skill.
     p, p_effective : float or None
@@ -179,12 +180,11 @@ def deflated_p(
 def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Deflated:
     """Deflate the Sharpe ratio of the trial that was chosen among all that were scored.
 
-    `deflated_p` with V = variance (ddof 1) of the ratios of the columns, once with N = `trials`
-    and once with the effective number of trials: `effective_trials` of the columns, plus one for
-    each trial of the ledger that left no returns (failed, pruned), which may have been unlike all.
+    `deflated_p` with V = `luck_variance`, once with N = `trials` and once with the effective number
+    of trials: `effective_trials` of the columns, plus one for each trial of the ledger that left no
+    returns (failed, pruned) or none that vary, which may have been unlike all.
 
-    Not assessable, that is None and a reason: N unknown, N < 2, fewer than two columns that vary
-    (V is unknown), a chosen trial that does not vary.
+    Not assessable, that is None and a reason: N unknown, N < 2, a chosen trial that does not vary.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Defl
     >>> best = int(np.argmax(noise.mean(axis=0) / noise.std(axis=0)))
     >>> found = deflated_sharpe(noise, best, trials=50)
     >>> round(found.p, 3), round(found.effective_trials, 1)
-    (0.456, 47.7)
+    (0.497, 47.7)
     >>> deflated_sharpe(noise, best, trials=None).why
     'nobody counted the trials'
     """
@@ -225,23 +225,23 @@ def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Defl
     sd = _spread(given)
     ratios = np.divide(given.mean(axis=0), sd, out=np.full(k, np.nan), where=sd > 0)
     sharpe = float(ratios[chosen]) if sd[chosen] > 0 else None
-    why = _why(trials, sharpe, int((sd > 0).sum()))
+    why = _why(trials, sharpe)
     if why or trials is None or sharpe is None:
         return Deflated(sharpe, trials, None, None, None, None, None, None, n, why)
-    variance = float(np.var(ratios[sd > 0], ddof=1))
-    effective = (effective_trials(given) or 0.0) + trials - int((sd > 0).sum())
+    others = given[:, (sd > 0) & (np.arange(k) != chosen)]
+    every = np.column_stack([given[:, chosen], others])
+    variance = luck_variance(every)
+    effective = (effective_trials(every) or 1.0) + trials - every.shape[1]
     skewness, kurtosis = shape_of(given[:, chosen])
-    plain, alike = (
-        deflated_p(
-            sharpe=sharpe,
-            dates=n,
-            skewness=skewness,
-            kurtosis=kurtosis,
-            variance=variance,
-            trials=number,
-        )
-        for number in (trials, effective)
+    judged = partial(
+        deflated_p,
+        sharpe=sharpe,
+        dates=n,
+        skewness=skewness,
+        kurtosis=kurtosis,
+        variance=variance,
     )
+    plain, alike = judged(trials=trials), judged(trials=effective)
     return Deflated(
         sharpe,
         trials,
@@ -256,15 +256,47 @@ def deflated_sharpe(returns: ArrayLike, chosen: int, trials: int | None) -> Defl
     )
 
 
-def _why(trials: int | None, sharpe: float | None, varied: int) -> str:
+def luck_variance(returns: Floats) -> float:
+    """Return V, the variance of ratios across trials without skill; the first column is judged.
+
+    It is the variance (ddof 1) among the *other* columns, and at least (1 - r) / (n - 1), r the mean
+    correlation of all, which is what ratios without skill have: copies vary too little. Bailey and
+    Lopez de Prado (2014) take it over all trials. Then skill counts itself as luck and raises what it
+    is held against, so that a true ratio is found more seldom, and the level is held either way.
+
+    Parameters
+    ----------
+    returns : array, shape (n, k)
+        Columns that vary, finite, n at least 2.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(1001, 1))
+    >>> luck_variance(x), round(luck_variance(np.column_stack([x, x])), 12)
+    (0.001, 0.0)
+    """
+    n, k = len(returns), returns.shape[1]
+    if k == 1:
+        return 1 / (n - 1)
+    z = (returns - returns.mean(axis=0)) / returns.std(axis=0)
+    total: Floats = z.sum(axis=1)
+    alike = float((np.mean(total**2) - k) / (k * (k - 1)))
+    least = max(1 - alike, 0.0) / (n - 1)
+    if k == MIN_TRIALS:  # one other ratio has no variance
+        return least
+    others = returns[:, 1:]
+    ratios = others.mean(axis=0) / others.std(axis=0, ddof=1)
+    spread = float(np.var(ratios, ddof=1))
+    return max(least, spread)
+
+
+def _why(trials: int | None, sharpe: float | None) -> str:
     if trials is None:
         return "nobody counted the trials"
     if trials < MIN_TRIALS:
         return "a single trial was not chosen among others; its probabilistic Sharpe ratio says all"
     if sharpe is None:
         return "the returns of the chosen trial do not vary"
-    if varied < MIN_TRIALS:
-        return "fewer than two trials left returns that vary, so how ratios differ is unknown"
     return ""
 
 

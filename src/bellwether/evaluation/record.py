@@ -43,8 +43,9 @@ def figures(record: pl.DataFrame, model: str, horizon: int) -> Figures:
 def skill(record: pl.DataFrame, model: str, baselines: Sequence[str], horizon: int) -> Skill:
     """Compare a model's calls with the best baseline's on one symbol.
 
-    Skill is shown only where the 95 % interval of the paired difference, clustered by date, lies
-    above zero over at least 60 dates.
+    They beat it only where the 95 % interval of the paired difference, clustered by date, lies above
+    zero over at least 60 dates. That is not yet skill: whether skill is shown the gates say, and
+    `shown` is False here.
     """
     mine = figures(record, model, horizon) if record.height else {"directional_accuracy": None}
     if mine["directional_accuracy"] is None or mine["directional_accuracy_ci"] is None:
@@ -53,7 +54,7 @@ def skill(record: pl.DataFrame, model: str, baselines: Sequence[str], horizon: i
     scored = {b: figures(record, b, horizon)["directional_accuracy"] for b in baselines}
     called = {b: a for b, a in scored.items() if a is not None}
     best = max(called, key=lambda b: called[b]) if called else None
-    shown = False
+    beats = False
     if best is not None and record["session"].n_unique() >= MIN_SKILL_DATES:
         difference = paired_accuracy(
             record["decision_at"].dt.replace_time_zone(None).to_numpy(),
@@ -62,7 +63,7 @@ def skill(record: pl.DataFrame, model: str, baselines: Sequence[str], horizon: i
             record[f"direction_{best}"].to_numpy(),
             lags=horizon - 1,
         )
-        shown = difference.low is not None and difference.low > 0
+        beats = difference.low is not None and difference.low > 0
     return Skill(
         mine["directional_accuracy"],
         low,
@@ -70,21 +71,22 @@ def skill(record: pl.DataFrame, model: str, baselines: Sequence[str], horizon: i
         record.height,
         best,
         called[best] if best is not None else None,
-        shown,
+        shown=False,
+        beats_baseline=beats,
     )
 
 
-def reading(table: dict[str, Figures], model: str, shown: Skill) -> str:
+def reading(table: dict[str, Figures], model: str, calls: Skill) -> str:
     """Say in one sentence what the figures mean for a model."""
     mine = table[model]
     accuracy = mine["directional_accuracy"]
     if accuracy is None:
         return f"{model} made no call that could be judged."
-    best = shown.baseline or "no baseline"
+    best = calls.baseline or "no baseline"
     verdict = (
-        f"beats {best} in direction beyond chance"
-        if shown.shown
-        else f"shows no skill in direction beyond {best}"
+        f"more often than {best} beyond chance"
+        if calls.beats_baseline
+        else f"no more often than {best} beyond chance"
     )
     against_mean = mine["r2_oos"]
     mean = (
@@ -97,7 +99,7 @@ def reading(table: dict[str, Figures], model: str, shown: Skill) -> str:
     )
     return (
         f"Over {mine['n']:,} out-of-sample decisions {model} was right {accuracy:.1%} of the time "
-        f"against {shown.baseline_accuracy or float('nan'):.1%} for {best}, and {verdict}.{mean}"
+        f"against {calls.baseline_accuracy or float('nan'):.1%} for {best}: {verdict}.{mean}"
     )
 
 

@@ -80,7 +80,7 @@ def risk(returns: ArrayLike, level: float = TAIL) -> Risk:
     tail = r[r <= max(low, float(r.min()))]
     return Risk(
         value_at_risk=low,
-        shortfall=float(tail.mean()),
+        shortfall=max(float(tail.mean()), float(tail.min())),  # rounding may put it below them all
         profit_factor=known(float(r[r > 0].sum()) / losses) if losses > 0 else None,
         tail_ratio=known(abs(top) / abs(bottom)) if bottom != 0 else None,
         skewness=skewness,

@@ -15,7 +15,6 @@ Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32] | Floats
 
 MIN_DATES = 30
-BINS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +29,11 @@ class Selection:
         Rank correlation with the outcome; NaN where a candidate never varies.
     p : ndarray of float64
         Its two-sided p-value, by a t-test over blocks of dates.
-    information : ndarray of float64
-        Mutual information with the outcome in nats, less what chance gives; NaN as `ic`.
     """
 
     chosen: npt.NDArray[np.int64]
     ic: Floats
     p: Floats
-    information: Floats
 
 
 def select(
@@ -76,11 +72,10 @@ def select(
     if unique.size < MIN_DATES:
         raise InvalidRequest("dates", f"{unique.size} decision dates, at least {MIN_DATES} needed")
     block = day * blocks // unique.size
-    ic, p = _tested(X, y, block, blocks)
-    information = np.array([_information(X[:, j].astype(np.float64), y) for j in range(X.shape[1])])
+    ic, p = block_ic(X, y, block, blocks)
     passed = _discoveries(p, false_share)
     order = passed[np.argsort(-np.abs(ic[passed]), kind="stable")]
-    return Selection(_distinct(X, order, most), ic, p, information)
+    return Selection(distinct(X, order, most), ic, p)
 
 
 def _check(X: Matrix, y: Floats, dates: npt.NDArray[np.datetime64], most: int) -> None:
@@ -92,7 +87,11 @@ def _check(X: Matrix, y: Floats, dates: npt.NDArray[np.datetime64], most: int) -
         raise InvalidRequest("most", f"is {most}, at least 1 needed")
 
 
-def _tested(X: Matrix, y: Floats, block: npt.NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
+def block_ic(X: Matrix, y: Floats, block: npt.NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
+    """Return each column's rank correlation with `y`, a mean over n blocks, and its p by t over them.
+
+    `block` numbers the block of each row from 0; a p is NaN where half of the blocks say nothing.
+    """
     rows = np.full((n, X.shape[1]), np.nan)
     for b in range(n):
         mine = block == b
@@ -125,28 +124,6 @@ def _centred(ranks: Floats) -> Floats:
     return centred
 
 
-def _information(x: Floats, y: Floats) -> float:
-    """Return mutual information of the two, in equal-sized bins, less its bias (Miller, 1955)."""
-    here = np.isfinite(x)
-    x, y = x[here], y[here]
-    if len(x) < BINS * BINS or x.min() == x.max():
-        return float("nan")
-    a, b = _binned(x), _binned(y)
-    table = np.zeros((BINS, BINS))
-    np.add.at(table, (a, b), 1.0)
-    joint = table / len(x)
-    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    full = joint > 0
-    found = float((joint[full] * np.log(joint[full] / apart[full])).sum())
-    used = (joint.sum(axis=1) > 0).sum() - 1, (joint.sum(axis=0) > 0).sum() - 1
-    return max(0.0, found - float(used[0] * used[1]) / (2 * len(x)))
-
-
-def _binned(x: Floats) -> npt.NDArray[np.int64]:
-    edges = np.quantile(x, np.arange(1, BINS) / BINS)
-    return np.searchsorted(edges, x, side="right").astype(np.int64)
-
-
 def _discoveries(p: Floats, false_share: float) -> npt.NDArray[np.int64]:
     """Return the columns that pass Benjamini and Yekutieli's step-up at `false_share`."""
     known = np.flatnonzero(np.isfinite(p))
@@ -159,7 +136,8 @@ def _discoveries(p: Floats, false_share: float) -> npt.NDArray[np.int64]:
     return order[: below[-1] + 1 if below.size else 0].astype(np.int64)
 
 
-def _distinct(X: Matrix, order: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+def distinct(X: Matrix, order: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Return the first `most` columns of `order` that repeat none before (rank correlation to 0.95)."""
     kept: list[int] = []
     ranks: list[Floats] = []
     for j in order:

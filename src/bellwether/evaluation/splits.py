@@ -39,7 +39,7 @@ def walk_forward(
     min_train_dates: int = 504,
     test_dates: int = 252,
     embargo_dates: int = 0,
-    expanding: bool = True,
+    window_dates: int | None = None,
 ) -> list[Fold]:
     """Split panel rows into training and test rows that follow each other in time.
 
@@ -57,13 +57,14 @@ def walk_forward(
     label_known_at : array of datetime64, shape (n_rows,)
         When each row's outcome was known. NaT means not yet: the row takes no part at all.
     min_train_dates : int
-        Decision dates before the first tested one; the window's length where not `expanding`.
+        Decision dates before the first tested one.
     test_dates : int
         Decision dates of a test block; the last block may be shorter.
     embargo_dates : int
         Further dates that must lie between the last known label and the block.
-    expanding : bool
-        Train on all of the past (True) or on the last `min_train_dates` dates of it.
+    window_dates : int or None
+        Train on what was decided on the last so many dates before the block (rolling), or on all
+        of the past (expanding). Purge and embargo take from its newer end.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def walk_forward(
     [([0, 1, 2, 3], [4, 5]), ([0, 1, 2, 3, 4, 5], [6])]
     """
     decided, known = checked_times(decision_at, label_known_at)
-    _check_sizes(min_train_dates, test_dates, embargo_dates)
+    _check_sizes(min_train_dates, test_dates, embargo_dates, window_dates)
     labelled = ~np.isnat(known)
     dates = np.unique(decided[labelled])
     if dates.size <= min_train_dates:
@@ -96,7 +97,7 @@ def walk_forward(
     folds = []
     for number, start in enumerate(range(min_train_dates, dates.size, test_dates)):
         first, last = dates[start], dates[min(start + test_dates, dates.size) - 1]
-        oldest = dates[0] if expanding else dates[start - min_train_dates]
+        oldest = dates[0 if window_dates is None else max(0, start - window_dates)]
         admissible = known <= dates[start - embargo_dates]
         train = labelled & admissible & (decided >= oldest) & (decided < first)
         test = labelled & (decided >= first) & (decided <= last)
@@ -134,7 +135,9 @@ def checked_times(decision_at: Instants, label_known_at: Instants) -> tuple[Inst
     return decided, known
 
 
-def _check_sizes(min_train_dates: int, test_dates: int, embargo_dates: int) -> None:
+def _check_sizes(
+    min_train_dates: int, test_dates: int, embargo_dates: int, window_dates: int | None
+) -> None:
     if min_train_dates < 1:
         raise InvalidRequest("min_train_dates", f"is {min_train_dates}, at least 1 needed")
     if test_dates < 1:
@@ -142,4 +145,8 @@ def _check_sizes(min_train_dates: int, test_dates: int, embargo_dates: int) -> N
     if not 0 <= embargo_dates < min_train_dates:
         raise InvalidRequest(
             "embargo_dates", f"is {embargo_dates}, must be from 0 to {min_train_dates - 1}"
+        )
+    if window_dates is not None and not embargo_dates < window_dates:
+        raise InvalidRequest(
+            "window_dates", f"is {window_dates}, must be above the embargo of {embargo_dates}"
         )

@@ -1,7 +1,8 @@
 """What a feature is, and a view: a named set of features with a version."""
 
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from bellwether.features.expr import Across, Column, Expr, is_plain, lookback, o
 from bellwether.features.needs import Need, read_by, refused
 from bellwether.features.program import Program, compiled
 from bellwether.features.section import ONE_FOR_ALL
+from bellwether.features.texts import COLUMNS, RULES
 
 
 class Kind(StrEnum):
@@ -30,6 +32,9 @@ SCALES = ("volatility_20", "parkinson_20")
 
 IN_SECTION = frozenset({"rank", "z"})
 """Figures that only the symbols in the section get."""
+
+BY = "~"
+"""In a version, before the name of the method whose scores of texts the view reads."""
 
 LEVELS = {
     Kind.MODEL: frozenset[Need](),
@@ -86,11 +91,26 @@ class Feature:
 
 @dataclass(frozen=True)
 class FeatureView:
-    """A named set of features with one version: the hash of all that could change a number."""
+    """A named set of features with one version: the hash of all that could change a number.
+
+    `scored_by` names the method whose scores of texts it reads; "" where it reads no texts.
+    """
 
     name: str
     features: tuple[Feature, ...]
     ttl_sessions: int
+    scored_by: str = ""
+
+    @cached_property
+    def reads_texts(self) -> bool:
+        """Whether it reads texts, so that bars alone do not tell it."""
+        return any(name in COLUMNS for f in self.features for name in f.reads)
+
+    def scored(self, method: str) -> "FeatureView":
+        """Return the view as it reads the scores of `method`; itself where it reads no texts."""
+        if not self.reads_texts or self.scored_by == plain(method):
+            return self
+        return replace(self, scored_by=plain(method))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -126,6 +146,11 @@ class FeatureView:
     def across(self) -> bool:
         """Whether it looks across symbols, so that one symbol's bars do not tell it."""
         return any(f.looks for f in self.features)
+
+    @cached_property
+    def reads_sectors(self) -> bool:
+        """Whether it reads which sector symbols are in."""
+        return any("sector_mean" in f.looks for f in self.features)
 
     @cached_property
     def scale(self) -> str | None:
@@ -176,5 +201,12 @@ class FeatureView:
         lines += [f"{package}=={version(package)}" for package in ("ta-lib", "numpy")]
         if not all(is_plain(f.expression) for f in self.features):
             lines.append(f"language=={LANGUAGE}")
+        if self.reads_texts:
+            lines.append(f"texts=={RULES} by {self.scored_by}")
         digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-        return f"{self.name}@{digest[:12]}"
+        return f"{self.name}@{digest[:12]}{BY + self.scored_by if self.scored_by else ''}"
+
+
+def plain(method: str) -> str:
+    """Return the name of a method as it can stand in a version."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", method)[:48]

@@ -13,6 +13,7 @@ from bellwether.features.adjust import adjust_forward
 from bellwether.features.arrays import Array, run
 from bellwether.features.catalog import FeatureView
 from bellwether.features.inputs import columns_for
+from bellwether.features.texts import beside, gathered
 
 BAR_KEYS = ("symbol", "session")
 
@@ -34,7 +35,7 @@ def evaluate(view: FeatureView, columns: Mapping[str, Array]) -> Array:
         C-contiguous float64; NaN in a feature's first `warm_up` sessions and nowhere else.
         Row t is known after session t has closed.
     """
-    out = np.empty((len(view.features), len(columns["close"])))
+    out = np.empty((len(view.features), len(next(iter(columns.values())))))
     run(view.program, columns, out)
     return np.ascontiguousarray(out.T)
 
@@ -68,7 +69,11 @@ def blank(view: FeatureView, series: pl.DataFrame, out: Array | Sequence[Array])
 
 
 def as_known(
-    view: FeatureView, revisions: pl.DataFrame, calendar: SessionCalendar, until: datetime
+    view: FeatureView,
+    revisions: pl.DataFrame,
+    calendar: SessionCalendar,
+    until: datetime,
+    texts: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Compute each row from what was known when it was decided, corrections included.
 
@@ -81,6 +86,8 @@ def as_known(
         All revisions of one symbol's bars (schema BARS), already cut at the ingestion watermark.
     until : datetime
         Nothing known later than this is used.
+    texts : DataFrame, optional
+        The symbol's scored texts (`texts.FRAME`), for a view that reads them.
 
     Returns
     -------
@@ -89,7 +96,7 @@ def as_known(
     """
     pieces = [
         feature_frame(view, series).filter(decided)
-        for series, decided in states(revisions, calendar, until)
+        for series, decided in states(revisions, calendar, until, texts)
     ]
     return pl.concat(pieces).unique(BAR_KEYS, keep="first", maintain_order=True).sort("session")
 
@@ -109,13 +116,18 @@ def newest_vector(view: FeatureView, frame: pl.DataFrame, watermark: datetime) -
 
 
 def states(
-    revisions: pl.DataFrame, calendar: SessionCalendar, until: datetime
+    revisions: pl.DataFrame,
+    calendar: SessionCalendar,
+    until: datetime,
+    texts: pl.DataFrame | None = None,
 ) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
     """Yield the series of one symbol as it was known between corrections (schema SERIES).
 
     With each comes which of its rows were decided in that time. Without revisions, and without bars
-    that became known after a later session's, it is one state.
+    that became known after a later session's, it is one state. With `texts` the series have the
+    columns of those too: a session's never depend on what was first seen after its close.
     """
+    told = None if texts is None else gathered(texts)
     moments = told_anew(revisions).filter(pl.col("knowledge_time") <= until)
     steps = sorted({*moments["knowledge_time"].to_list(), until})
     floor = datetime.min.replace(tzinfo=UTC)
@@ -125,6 +137,8 @@ def states(
         if bars.height == 0:
             continue
         series = adjust_forward(bars, calendar)
+        if told is not None:
+            series = beside(series, told, calendar)
         yield series, (series["knowledge_time"] >= step) & (series["knowledge_time"] <= known_at)
 
 

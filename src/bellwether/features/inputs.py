@@ -67,7 +67,10 @@ OF_THE_DATE: Mapping[str, Callable[[Days], npt.NDArray[np.int64]]] = {
 
 
 def columns_for(series: pl.DataFrame, names: Iterable[str]) -> dict[str, Array]:
-    """Return the named columns of one series (schema SERIES) as float64 arrays, (n_sessions,)."""
+    """Return the named columns of one series (schema SERIES) as float64 arrays, (n_sessions,).
+
+    Columns of texts have to be beside it (`texts.beside`): that nobody wrote is never guessed.
+    """
     return {name: _column(series, name) for name in names}
 
 

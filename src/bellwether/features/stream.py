@@ -6,6 +6,7 @@ before, nothing is answered unless the rebuilt state equals it.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,6 +28,7 @@ from bellwether.features.catalog import FeatureView
 from bellwether.features.exact import NAN
 from bellwether.features.inputs import columns_for, reader
 from bellwether.features.machine import Machine
+from bellwether.features.texts import COLUMNS, Texts, at_session, beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,30 @@ class StreamMark:
 class StreamEngine:
     """The features of one symbol, bar by bar from its first.
 
-    Not thread-safe: one symbol's bars arrive in order through one caller.
+    Not thread-safe: one symbol's bars arrive in order through one caller. A view that reads texts
+    needs to be told them before the bar of the session they count for: `texts` gives the symbol's,
+    whatever is known by then.
     """
 
-    def __init__(self, view: FeatureView, calendar: SessionCalendar) -> None:
+    def __init__(
+        self,
+        view: FeatureView,
+        calendar: SessionCalendar,
+        texts: Callable[[], Texts] | None = None,
+    ) -> None:
+        self._calendar, self._texts = calendar, texts
         self._adjuster = ForwardAdjuster(calendar)
         self._refused = {how: list(at) for how, at in view.refused.items()}
         self._view = view
         self._machine = Machine(view.program)
-        self._readers = [reader(name) for name in view.program.columns]
+        wanted = view.program.columns
+        self._readers = [self._reader(name) for name in wanted]
+        self._told: dict[str, float] = {}
+
+    def _reader(self, name: str) -> Callable[[AdjustedBar], float]:
+        if self._texts is None or name not in COLUMNS:
+            return reader(name)
+        return lambda _: self._told[name]
 
     def push(self, bar: Bar) -> Array:
         """Take one bar and return the vector after it, an array of shape (n_features,).
@@ -64,7 +81,10 @@ class StreamEngine:
             If the bar is not later than the last one.
         """
         vector = np.empty(0)
+        written = None if self._texts is None else at_session(self._texts(), self._calendar)
         for adjusted in self._adjuster.push(bar):
+            if written is not None:
+                self._told = dict(written(adjusted.session))
             vector = self._machine.advance([read(adjusted) for read in self._readers])
         refused = self._refused[self._adjuster.adjustment]
         if refused:
@@ -74,6 +94,8 @@ class StreamEngine:
     def load(self, series: pl.DataFrame) -> None:
         """Take the state after all sessions of `series` (schema SERIES), at the speed of history."""
         program, n = self._view.program, series.height
+        if self._texts is not None:
+            series = beside(series, self._texts(), self._calendar)
         self._machine.load(run_all(program, columns_for(series, program.columns)), n)
         row = series.row(-1, named=True)
         self._adjuster.last = AdjustedBar(*(row[name] for name in SERIES_FIELDS))
@@ -99,6 +121,7 @@ def resume(
     calendar: SessionCalendar,
     bars: pl.DataFrame,
     mark: StreamMark | None = None,
+    texts: Callable[[], Texts] | None = None,
 ) -> StreamEngine:
     """Rebuild a stream's state from one symbol's bars, as if each had been pushed.
 
@@ -109,6 +132,8 @@ def resume(
     mark : StreamMark, optional
         Where the stream stood: the state is rebuilt up to its session and compared, then the later
         bars are pushed.
+    texts : callable, optional
+        The symbol's texts, for a view that reads them.
 
     Raises
     ------
@@ -118,7 +143,7 @@ def resume(
     if mark is not None and mark.view != view.version:
         raise StateMismatch(mark.view, f"the view is {view.version} now")
     known = bars if mark is None else bars.filter(pl.col("session") <= mark.session)
-    engine = StreamEngine(view, calendar)
+    engine = StreamEngine(view, calendar, texts)
     if known.height:
         engine.load(adjust_forward(known, calendar))
     if mark is not None:

@@ -7,12 +7,14 @@ from types import MappingProxyType
 
 from bellwether.core.errors import InvalidRequest, UnknownName
 from bellwether.features.catalog import FeatureView, technical
+from bellwether.features.feature import BY
 from bellwether.features.view_calendar import calendar
 from bellwether.features.view_liquidity import liquidity
 from bellwether.features.view_ranges import ranges
 from bellwether.features.view_regime import regime
 from bellwether.features.view_returns import returns
 from bellwether.features.view_section import section
+from bellwether.features.view_text import text
 
 DEFAULT = "technical"
 AND = "+"
@@ -22,7 +24,7 @@ LONGEST = 200
 @cache
 def views() -> Mapping[str, FeatureView]:
     """Return the views by name, in the order in which combinations have them."""
-    made = (technical(), returns(), ranges(), liquidity(), calendar(), regime(), section())
+    made = (technical(), returns(), ranges(), liquidity(), calendar(), regime(), section(), text())
     return MappingProxyType({view.name: view for view in made})
 
 
@@ -58,7 +60,8 @@ def combined(names: frozenset[str]) -> FeatureView:
         return parts[0]
     features = tuple(f for part in parts for f in part.features)
     ttl = min(part.ttl_sessions for part in parts)
-    return FeatureView(AND.join(part.name for part in parts), features, ttl)
+    scored_by = next((part.scored_by for part in parts if part.scored_by), "")
+    return FeatureView(AND.join(part.name for part in parts), features, ttl, scored_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,11 @@ class Kept:
 def kept(name: str) -> Kept | None:
     """Return what is kept under `name`; None where this version of the platform computes it not."""
     view_name, _, rest = name.partition("@")
-    digest, _, universe = rest.partition(AND)
+    told, _, universe = rest.partition(AND)
+    digest, _, method = told.partition(BY)
     try:
-        found = Kept(view(view_name), universe or None)
+        named = view(view_name)
+        found = Kept(named.scored(method) if method else named, universe or None)
     except (InvalidRequest, UnknownName):
         return None
     return found if found.name == name and digest else None

@@ -21,6 +21,7 @@ RANGES = (
     ("workers", 1, 1024),
     ("min_train_sessions", 2, 100_000),
     ("lag_sessions", 0, 252),
+    ("embargo_sessions", 0, 252),
     ("rebalance_sessions", 1, 100_000),
     ("top", 1, 100_000),
     ("quantile", 1e-6, 0.5),
@@ -48,6 +49,8 @@ class BacktestConfig:
         A period of test (`1y`, `1q`, `6m`), and of training; no window means all of the past.
     min_train_sessions : int
         Decisions dates before the first period.
+    embargo_sessions : int
+        Sessions that have to lie between the last outcome trained on and a period.
     strategy, quantile, top : str, float, int
         `long_short` and `long_only` follow every call with equal weights; `quantile` and `top_k` go
         long the highest forecasts and short the lowest.
@@ -80,6 +83,7 @@ class BacktestConfig:
     step: str = "1y"
     window: str | None = None
     min_train_sessions: int = 504
+    embargo_sessions: int = 0
     strategy: str = "long_short"
     quantile: float = 0.2
     top: int = 10

@@ -1,7 +1,7 @@
 """Which release answers for which symbol, and from which features: one immutable snapshot."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -9,16 +9,16 @@ import numpy as np
 from bellwether.core.errors import (
     ArtifactError,
     BellwetherError,
-    InputError,
     MissingRecord,
     StorageError,
     UnknownName,
 )
 from bellwether.core.ports import Ports, ReleaseRow
-from bellwether.core.types import Adjustment, FeatureVector
-from bellwether.features.views import view
+from bellwether.core.types import Adjustment, FeatureVector, Skill
 from bellwether.inference.reads import Reads, reads, usual
 from bellwether.inference.release import Served, serve
+from bellwether.inference.standing import UNASKED, Standing, held_back, standings
+from bellwether.inference.texts import read_view, scores
 
 Vectors = Mapping[tuple[str, str], FeatureVector]
 """By symbol and the name under which a view is kept."""
@@ -31,7 +31,7 @@ class Catalogue:
     `watermarks` say up to when each view that is read was materialised. `vectors` are what that
     left, for when the online store has nothing or is away; `given` says whether the online store
     has them. `adjusted` names the symbols whose bars did not arrive as traded. `faults` say what
-    could not be read.
+    could not be read. `standings` are what the gates said of releases, `held` which may not answer.
     """
 
     symbols: tuple[str, ...]
@@ -42,6 +42,17 @@ class Catalogue:
     given: bool
     adjusted: Mapping[str, str]
     faults: tuple[str, ...]
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    held: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    def standing(self, release_id: str) -> Standing:
+        """Return how a release stands by the gates."""
+        return self.standings.get(release_id, UNASKED)
+
+    def skill(self, served: Served, symbol: str) -> Skill | None:
+        """Return the skill of a release on a symbol; None where it was never scored there."""
+        found = served.skill.get(symbol)
+        return None if found is None else self.standing(served.release_id).skill(found)
 
     @property
     def watermark(self) -> datetime | None:
@@ -73,9 +84,10 @@ class Catalogue:
             return self.releases[found]
         if symbol not in self.symbols:
             raise UnknownName("symbol", symbol, self.symbols, "Ingest its bars first.")
+        held = self.held.get((symbol, horizon))
         raise MissingRecord(
             "release",
-            f"{symbol} at a horizon of {horizon} sessions",
+            f"{symbol} at a horizon of {horizon} sessions" + (f" ({held})" if held else ""),
             f"bellwether train --horizon {horizon}",
         )
 
@@ -83,8 +95,8 @@ class Catalogue:
 def read(ports: Ports, before: Catalogue | None = None) -> Catalogue:
     """Load what is new since `before`: releases are warm before the snapshot is taken.
 
-    The newest release that covers a symbol at a horizon and reads a view that is computed here
-    answers for it. One that cannot be loaded is named in `faults`, and the next newest answers;
+    The newest release that covers a symbol at a horizon, reads a view that is computed here and may
+    answer by its standing, answers for it. One that cannot be loaded is named in `faults`, and the next newest answers;
     so is a lake that is away, and what was known before stands.
 
     Raises
@@ -93,11 +105,13 @@ def read(ports: Ports, before: Catalogue | None = None) -> Catalogue:
         If the database cannot say which releases and features there are.
     """
     faults: list[str] = []
-    answering, loaded = _releases(ports, dict(before.releases) if before else {}, faults)
+    standing, rows = standings(ports.ledger), ports.ledger.releases()
+    may = [r for r in rows if standing.get(r.release_id, UNASKED).answers]
+    answering, loaded = _releases(may, ports, dict(before.releases) if before else {}, faults)
     used = set(answering.values())
     releases = {k: v for k, v in loaded.items() if k in used}
-    rows = {name: ports.ledger.newest_materialisation(name) for name in _names(releases)}
-    built = {name: row.watermark for name, row in rows.items() if row is not None}
+    made = {name: ports.ledger.newest_materialisation(name) for name in _names(releases)}
+    built = {name: row.watermark for name, row in made.items() if row is not None}
     known = (before.watermarks, before.vectors, before.given) if before else ({}, {}, True)
     symbols = before.symbols if before else tuple(sorted({s for s, _ in answering}))
     watermarks, vectors, given = known
@@ -112,7 +126,16 @@ def read(ports: Ports, before: Catalogue | None = None) -> Catalogue:
     same = before is not None and before.vectors is vectors
     adjusted = before.adjusted if same and before else _adjusted(vectors)
     return Catalogue(
-        symbols, releases, answering, watermarks, vectors, given, adjusted, tuple(faults)
+        symbols,
+        releases,
+        answering,
+        watermarks,
+        vectors,
+        given,
+        adjusted,
+        tuple(faults),
+        standing,
+        held_back(rows, standing),
     )
 
 
@@ -163,10 +186,10 @@ def _give(ports: Ports, vectors: Vectors, faults: list[str]) -> bool:
 
 
 def _releases(
-    ports: Ports, loaded: dict[str, Served], faults: list[str]
+    rows: Sequence[ReleaseRow], ports: Ports, loaded: dict[str, Served], faults: list[str]
 ) -> tuple[dict[tuple[str, int], str], dict[str, Served]]:
     answering: dict[tuple[str, int], str] = {}
-    for row in ports.ledger.releases():
+    for row in rows:
         wanted = [(s, row.horizon_sessions) for s in row.symbols]
         wanted = [key for key in wanted if key not in answering]
         if not wanted:
@@ -174,19 +197,20 @@ def _releases(
         served = loaded.get(row.release_id) or _load(row, ports, faults)
         if served is None:
             continue
-        if reads(served.kept) is None:
-            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view)}")
+        found = reads(served.kept)
+        if found is None or not scores(found.view, ports):
+            faults.append(f"{row.release_id} reads {served.view}, {_instead(served.view, ports)}")
             continue
         loaded[row.release_id] = served
         answering |= dict.fromkeys(wanted, row.release_id)
     return answering, loaded
 
 
-def _instead(version: str) -> str:
+def _instead(version: str, ports: Ports) -> str:
     name = version.partition("@")[0]
     try:
-        return f"this version computes {view(name).version}"
-    except InputError:
+        return f"this version computes {read_view(name, ports).version}"
+    except BellwetherError:
         return "which this version does not compute"
 
 

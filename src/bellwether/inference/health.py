@@ -71,7 +71,12 @@ def _checks(ports: Ports) -> Mapping[str, Check]:
         ports.online.get_many(("PING",), "health")
         return ports.online.away() or "answers"
 
+    def sentiment() -> str:
+        ports.sentiment.ping()
+        return ports.sentiment.method
+
     found: dict[str, Check] = {"database": database, "lake": lake, ports.online.kind: online}
+    found["sentiment"] = sentiment
     queue, tracker = ports.queue, ports.tracker
     if queue is not None:
         found["queue"] = lambda: "{0.waiting} wait, {0.taken} taken, {0.dead} dead".format(

@@ -1,6 +1,8 @@
 """Why an answer is less than it could be, counted by kind."""
 
 from bellwether.inference.forecast import LEVEL, OUTSIDE, REFUSED
+from bellwether.inference.standing import FAILED
+from bellwether.inference.texts import UNREAD
 from bellwether.telemetry import DEGRADED_ANSWERS
 
 KINDS = (
@@ -12,6 +14,9 @@ KINDS = (
     "history_too_short",
     "no_interval",
     "quality_gate_ignored",
+    UNREAD,
+    *("sentiment_away", "sentiment_by_lexicon"),
+    FAILED,
     REFUSED,
     LEVEL,
     OUTSIDE,

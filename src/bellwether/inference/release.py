@@ -87,7 +87,7 @@ def serve(files: ReleaseFiles) -> Served:
         tuple(manifest["columns"]),
         None if calibration is None else Calibration(**calibration),
         manifest["coverage_realised"],
-        {symbol: Skill(**k) for symbol, k in manifest["skill"].items()},
+        {symbol: _skill(k) for symbol, k in manifest["skill"].items()},
         manifest["costs"],
         int(manifest["question"]["min_train_sessions"]),
         bool((manifest.get("quality") or {}).get("ignored")),
@@ -95,6 +95,12 @@ def serve(files: ReleaseFiles) -> Served:
         _arrays(files.files["explainer.npz"]),
         None if record is None else pl.read_parquet(io.BytesIO(record)),
     )
+
+
+def _skill(told: dict[str, Any]) -> Skill:
+    """Read what a manifest says; whether skill is shown is not for it to say."""
+    beats = bool(told.get("beats_baseline", told["shown"]))  # older releases had one word for both
+    return Skill(**{**told, "beats_baseline": beats, "shown": False})
 
 
 def _kept(manifest: dict[str, Any]) -> str:

@@ -27,9 +27,11 @@ from bellwether.inference.catalogue import Catalogue, read
 from bellwether.inference.forecast import Numbers, adjusted, explanation, forecast
 from bellwether.inference.gauges import RecordGauges
 from bellwether.inference.health import Health
+from bellwether.inference.mood import mood
 from bellwether.inference.reads import Reads
 from bellwether.inference.reasons import count
 from bellwether.inference.release import Served
+from bellwether.inference.texts import heard
 from bellwether.inference.vectors import Vectors
 from bellwether.telemetry import (
     CATALOGUE_FAULTS,
@@ -45,7 +47,6 @@ from bellwether.telemetry import (
 
 _MODEL = STAGE_SECONDS.labels("model")
 _EXPLANATION = STAGE_SECONDS.labels("explanation")
-_SENTIMENT = STAGE_SECONDS.labels("sentiment")
 NO_SKILL = Skill(None, None, None, 0, None, None, False)
 
 
@@ -115,15 +116,21 @@ class PredictionService:
         served = self.catalogue.release_for(request.symbol, request.horizon_sessions)
         catalogue, reads = self.catalogue, served.reads
         vector, missing = await self._vectors.find(request.symbol, session, catalogue, reads)
+        silent, headlines = vector, request.news_headlines
+        vector, unread = await heard(silent, reads.view, headlines, self._ports)
+        sentiment, unsure = await mood(self._ports.sentiment, headlines)
         begun = perf_counter()
         numbers = forecast(served, vector, reads.view)
         _MODEL.observe(perf_counter() - begun)
+        used = vector is not silent and forecast(served, silent, reads.view) != numbers
         age = self._vectors.age(vector.session)
         FEATURE_AGE_SESSIONS.observe(age)
-        degraded = (*self._ports.clock.standing, *missing, *self._reasons(served, vector, age))
+        reasons = self._reasons(served, vector, age)
+        degraded = (*self._ports.clock.standing, *missing, *reasons, *unread, *unsure)
         for reason in degraded:
             count(reason)
-        prediction = self._prediction(request, served, vector, numbers, age, degraded)
+        sentiment = replace(sentiment, used_by_model=used)
+        prediction = self._prediction(request, served, vector, numbers, age, sentiment, degraded)
         if prediction_id is not None:
             prediction = replace(prediction, prediction_id=prediction_id)
         begun = perf_counter()
@@ -214,6 +221,7 @@ class PredictionService:
             reasons.append("no_interval_too_few_out_of_sample_residuals")
         if served.quality_ignored:
             reasons.append("quality_gate_ignored_when_the_release_was_trained")
+        reasons += self.catalogue.standing(served.release_id).reasons
         return (*reasons, *self._adjusted(vector, served.reads))
 
     def _adjusted(self, vector: FeatureVector, reads: Reads) -> tuple[str, ...]:
@@ -226,6 +234,7 @@ class PredictionService:
         vector: FeatureVector,
         numbers: Numbers,
         age: int,
+        sentiment: Sentiment,
         degraded: tuple[str, ...],
     ) -> Prediction:
         return Prediction(
@@ -241,10 +250,10 @@ class PredictionService:
             interval=_interval(served, numbers),
             release=served.release_id,
             arm=Arm.CHAMPION,
-            sentiment=self._mood(request),
+            sentiment=sentiment,
             features=views.named(vector.values, served.reads.positions),
             feature_ages_sessions={served.reads.view.name: age},
-            skill=served.skill.get(request.symbol, NO_SKILL),
+            skill=self.catalogue.skill(served, request.symbol) or NO_SKILL,
             explanation=self._explained(served, vector) if request.explain else None,
             degraded=degraded,
         )
@@ -252,13 +261,6 @@ class PredictionService:
     def _explained(self, served: Served, vector: FeatureVector) -> dict[str, float]:
         with _EXPLANATION.time():
             return explanation(served, vector, served.reads.view)
-
-    def _mood(self, request: PredictionRequest) -> Sentiment:
-        texts, scorer = request.news_headlines, self._ports.sentiment
-        begun = perf_counter()
-        score = scorer.score(texts) if texts else None
-        _SENTIMENT.observe(perf_counter() - begun)
-        return Sentiment(score, scorer.method, len(texts), used_by_model=False)
 
     def _stored(
         self, request: PredictionRequest, p: Prediction, vector: FeatureVector

@@ -15,6 +15,7 @@ from bellwether.core.types import FeatureVector
 from bellwether.features.history import as_known, newest_vector
 from bellwether.inference.catalogue import Catalogue, newer
 from bellwether.inference.reads import Reads
+from bellwether.inference.texts import texts_of
 from bellwether.telemetry import FEATURE_READS, STAGE_SECONDS
 
 STORE_AWAY = "online_store_away"
@@ -117,7 +118,11 @@ class Vectors:
         watermark = bars["ingested_at"].max()
         if not isinstance(watermark, datetime):
             raise MissingRecord("bar", symbol, "bellwether ingest")
-        frame = as_known(reads.view, bars, self._ports.calendar, self._ports.clock.now())
+        if reads.view.reads_texts:
+            # read before the texts: any that comes between is of a later state
+            watermark = max(watermark, self._ports.lake.texts_watermark() or watermark)
+        texts = texts_of(reads.view, symbol, watermark, self._ports)
+        frame = as_known(reads.view, bars, self._ports.calendar, self._ports.clock.now(), texts)
         computed = newest_vector(reads.view, frame, watermark)
         self._give(computed)
         return computed

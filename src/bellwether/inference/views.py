@@ -55,7 +55,7 @@ def overview(ports: Ports, catalogue: Catalogue) -> dict[str, object]:
         "clock": ports.clock.now().isoformat(),
         "degraded": list(ports.clock.standing),
         "symbols": [_card(s, ports, catalogue) for s in catalogue.symbols],
-        "walk_forward": None if main is None else _walk_forward(main),
+        "walk_forward": None if main is None else _walk_forward(main, catalogue),
         "recent": [_brief(p) for p in ports.log.recent(RECENT)],
         "quarantine": ports.lake.quarantine().height,
         "predictions": ports.log.count(),
@@ -72,7 +72,7 @@ def _card(symbol: str, ports: Ports, catalogue: Catalogue) -> dict[str, object]:
     served = catalogue.release_for(symbol, horizons[0]) if horizons else None
     bars = ports.lake.bars([symbol]).unique("session", keep="last").sort("session")
     recent = bars.tail(SPARK_SESSIONS)
-    skill = served.skill.get(symbol) if served else None
+    skill = catalogue.skill(served, symbol) if served else None
     return {
         "symbol": symbol,
         "last_session": str(bars["session"][-1]),
@@ -95,7 +95,7 @@ def _today(bars: pl.DataFrame) -> list[float]:
     return [float(c) for c in bars["close"].to_numpy() / after]
 
 
-def _walk_forward(served: Served) -> dict[str, object]:
+def _walk_forward(served: Served, catalogue: Catalogue) -> dict[str, object]:
     record = served.record
     if record is None:
         raise MissingRecord("walk-forward record", served.release_id, "bellwether train")
@@ -108,20 +108,24 @@ def _walk_forward(served: Served) -> dict[str, object]:
             {"name": name, "is_model": name == served.model, "ci_low": low, "ci_high": high}
             | {k: f[k] for k in keep}
         )
-    shown = sorted(s for s, k in served.skill.items() if k.shown)
-    reading = (
-        f"Skill in direction beyond the best baseline is shown on {', '.join(shown)} only."
-        if shown
-        else "No skill in direction beyond the best baseline is shown on any symbol."
-    )
     return {
         "model": served.model,
         "from": str(record["session"].min()),
         "to": str(record["session"].max()),
         "horizon_sessions": served.horizon_sessions,
         "rows": rows,
-        "reading": reading,
+        "reading": _reading(served, catalogue),
     }
+
+
+def _reading(served: Served, catalogue: Catalogue) -> str:
+    """Say what the gates say of a release, and on which symbols its calls bear it out."""
+    shown = [s for s in sorted(served.skill) if (k := catalogue.skill(served, s)) and k.shown]
+    if shown:
+        return f"The gates show skill, and its calls beat every baseline's on {', '.join(shown)}."
+    if catalogue.standing(served.release_id).skill_shown:
+        return "The gates show skill over all symbols; on none alone do its calls bear it out."
+    return "No skill is shown: the gates, asked when it was made, did not find any."
 
 
 def _brief(p: StoredPrediction) -> dict[str, object]:

@@ -43,6 +43,11 @@ class Commits:
         """The newest instant at which bars or actions changed."""
         return _instant(self.rows.filter(pl.col("bars")))
 
+    def watermark_of(self, table: str) -> datetime | None:
+        """Return the newest instant at which one table changed."""
+        told = [bool(json.loads(line).get(table)) for line in self.rows["told"]]
+        return _instant(self.rows.filter(pl.Series(told, dtype=pl.Boolean)))
+
     def mark(self, now: datetime) -> datetime:
         """Return the instant of the next commit: `now`, or just after the newest."""
         instant = now.astimezone(UTC)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from bellwether.core import schemas
+from bellwether.core import schemas, sectors, texts
 from bellwether.core.ports import LakeBatch
 from bellwether.core.types import AppendResult, CompactResult
 from bellwether.lake import commits as order
@@ -13,7 +13,17 @@ from bellwether.lake.commits import Commits
 from bellwether.lake.joined import SOURCES, together, with_actions
 from bellwether.lake.revise import fresh, taken_back
 from bellwether.lake.rows import FactRows, put
-from bellwether.lake.tables import ACTIONS, BARS, FACTS, QUARANTINE, QUOTES, UNIVERSE, FactTable
+from bellwether.lake.tables import (
+    ACTIONS,
+    BARS,
+    FACTS,
+    QUARANTINE,
+    QUOTES,
+    SECTORS,
+    TEXTS,
+    UNIVERSE,
+    FactTable,
+)
 from bellwether.lake.tidy import tidy
 from bellwether.lake.told import Told, counted
 from bellwether.lake.upgrade import upgrade
@@ -106,6 +116,19 @@ class DeltaLake:
     def quotes(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Return all revisions of quotes (schema QUOTES)."""
         return self._kept(QUOTES, symbols).select(list(schemas.QUOTES.columns))
+
+    def texts(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all texts (schema TEXTS)."""
+        return self._kept(TEXTS, symbols).select(list(texts.TEXTS.columns))
+
+    def sectors(self, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return all revisions of sectors (schema SECTORS)."""
+        return self._kept(SECTORS, symbols).select(list(sectors.SECTORS.columns))
+
+    def texts_watermark(self) -> datetime | None:
+        """Return the newest `ingested_at` of any text; None while there is none."""
+        with self._tables.guard():
+            return self._commits().watermark_of(TEXTS.name)
 
     def _kept(self, table: FactTable, symbols: Sequence[str] | None) -> pl.DataFrame:
         with self._tables.guard():

@@ -70,6 +70,8 @@ def _beside(rows: pl.DataFrame, known: pl.DataFrame, table: FactTable, prefix: s
 
 
 def _differs(table: FactTable, prefix: str) -> pl.Expr:
+    if not table.told:
+        return pl.lit(value=False)
     return pl.any_horizontal(*(pl.col(c).ne_missing(pl.col(prefix + c)) for c in table.told))
 
 

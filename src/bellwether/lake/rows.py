@@ -48,6 +48,8 @@ class FactRows:
         names = told["symbol"].unique().to_list()
         low: Any = told[told_as.time].min()
         high: Any = told[told_as.time].max()
+        if table.timeless:
+            low = high = None
         few = names if len(names) <= FEW_SYMBOLS else None
         return self.visible(table, commits, few, low, high).collect()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from bellwether.core import schemas
+from bellwether.core import schemas, sectors, texts
 from bellwether.core.schemas import UTC_TIME
 
 TOLD_BY = ("source", "event_time", "knowledge_time", "knowledge_basis")
@@ -29,6 +29,9 @@ class FactTable:
         What a revision may change.
     time
         The column that decides in which part a row lies.
+    timeless
+        Whether a fact keeps its keys whatever time it is told with: then all of its symbol is
+        looked through for it, and what was told first stays.
     dtypes
         Types of all columns as they lie in the table, without the part.
     """
@@ -38,6 +41,7 @@ class FactTable:
     told: tuple[str, ...]
     time: str
     dtypes: Mapping[str, Any]
+    timeless: bool = False
 
     @property
     def address(self) -> str:
@@ -56,10 +60,12 @@ def _table(
     keys: tuple[str, ...],
     time: str,
     drop: tuple[str, ...] = (),
+    *,
+    timeless: bool = False,
 ) -> FactTable:
     dtypes = {n: c.dtype.type for n, c in schema.columns.items() if n not in drop}
-    told = tuple(n for n in dtypes if n not in (*keys, *TOLD_BY))
-    return FactTable(name, (*keys, "source"), told, time, {**dtypes, **KEPT})
+    told = () if timeless else tuple(n for n in dtypes if n not in (*keys, *TOLD_BY))
+    return FactTable(name, (*keys, "source"), told, time, {**dtypes, **KEPT}, timeless)
 
 
 ACTED = ("split_ratio", "dividend_usd")
@@ -67,7 +73,9 @@ BARS = _table("bars", schemas.BARS_IN, ("symbol", "session"), "session", ACTED)
 ACTIONS = _table("corporate_actions", schemas.ACTIONS_IN, ("symbol", "session", "kind"), "session")
 UNIVERSE = _table("universe", schemas.UNIVERSE_IN, ("universe", "symbol", "first"), "first")
 QUOTES = _table("quotes", schemas.QUOTES_IN, ("symbol", "quoted_at"), "quoted_at")
-FACTS = (BARS, ACTIONS, UNIVERSE, QUOTES)
+TEXTS = _table("texts", texts.TEXTS_IN, ("symbol", "text_id"), "published_at", timeless=True)
+SECTORS = _table("sectors", sectors.SECTORS_IN, ("symbol", "known_from"), "known_from")
+FACTS = (BARS, ACTIONS, UNIVERSE, QUOTES, TEXTS, SECTORS)
 
 ROOT = "facts/"
 QUARANTINE = ROOT + "quarantine"

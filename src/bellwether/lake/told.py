@@ -5,14 +5,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandera.polars as pa
 import polars as pl
 
-from bellwether.core import schemas
+from bellwether.core import schemas, sectors, texts
 from bellwether.core.ports import LakeBatch
 from bellwether.core.schemas import check
 from bellwether.core.types import Rejection
 from bellwether.lake.revise import told_actions, without_actions
-from bellwether.lake.tables import ACTIONS, BARS, FACTS, KEPT, QUARANTINE_DTYPES, QUOTES, UNIVERSE
+from bellwether.lake.tables import (
+    ACTIONS,
+    BARS,
+    FACTS,
+    KEPT,
+    QUARANTINE_DTYPES,
+    QUOTES,
+    SECTORS,
+    TEXTS,
+    UNIVERSE,
+)
 
 WORDS = ("source", "location", "reason", "detail", "record")
 
@@ -35,18 +46,16 @@ class Told:
         facts = {
             BARS.name: _rows(BARS.name, bars if bars is None else without_actions(bars)),
             ACTIONS.name: _together([f for f in acted if f is not None]),
-            UNIVERSE.name: _rows(
-                UNIVERSE.name,
-                batch.universe
-                if batch.universe is None
-                else check(batch.universe, schemas.UNIVERSE_IN),
-            ),
-            QUOTES.name: _rows(
-                QUOTES.name,
-                batch.quotes if batch.quotes is None else check(batch.quotes, schemas.QUOTES_IN),
-            ),
+            UNIVERSE.name: _checked(UNIVERSE.name, batch.universe, schemas.UNIVERSE_IN),
+            QUOTES.name: _checked(QUOTES.name, batch.quotes, schemas.QUOTES_IN),
+            TEXTS.name: _checked(TEXTS.name, batch.texts, texts.TEXTS_IN),
+            SECTORS.name: _checked(SECTORS.name, batch.sectors, sectors.SECTORS_IN),
         }
         return cls(bars, actions, facts, _rejected(batch.rejections))
+
+
+def _checked(name: str, frame: pl.DataFrame | None, schema: pa.DataFrameSchema) -> pl.DataFrame:
+    return _rows(name, None if frame is None else check(frame, schema))
 
 
 def _rows(name: str, frame: pl.DataFrame | None) -> pl.DataFrame:
@@ -88,7 +97,7 @@ def counted(told: Told, new: Mapping[str, pl.DataFrame]) -> tuple[int, int, int]
             alone = acted.join(fresh, on=day, how="anti").join(told.bars, on=day, how="semi")
             revised += alone.height
         given += told.bars.height
-    explicit = {UNIVERSE.name: told.facts[UNIVERSE.name], QUOTES.name: told.facts[QUOTES.name]}
+    explicit = {table.name: told.facts[table.name] for table in (UNIVERSE, QUOTES, TEXTS, SECTORS)}
     if told.actions is not None:
         explicit[ACTIONS.name] = told.actions
     for name, rows in explicit.items():

@@ -1,15 +1,17 @@
 """Several models as one: averages of what they say, and weights learnt out of sample."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from bellwether.models.base import Column, Explainer, Forecaster, Model
+from bellwether.models.base import Column, Explainer, Forecaster, Instants, Matrix, Model
 from bellwether.models.card import Card
 from bellwether.models.inner import blocks
 from bellwether.models.packed import PackedModel
-from bellwether.models.rows import Rows
+from bellwether.models.rows import Rows, learnable
+from bellwether.models.table import Part
 
 PASSED_ON = "as each member does"
 SHARED = "weighted sum of what the members' own contributions are"
@@ -34,6 +36,33 @@ class Ensemble(Model):
         for member in self._members:
             member.fit(rows.given, rows.y, rows.weights, rows.times)
 
+    def over(
+        self,
+        learnt: dict[str, Forecaster],
+        X: Matrix | Part,
+        y: Column,
+        times: Instants | None = None,
+    ) -> Self:
+        """Learn as `fit` does, without fitting members anew that learnt these rows.
+
+        Parameters
+        ----------
+        learnt : dict of str to Forecaster
+            Models by name that learnt from the same rows with the same seed and no parameters of
+            their own; members that are missing are fitted and added.
+        X, y, times : array
+            As `fit` takes them.
+        """
+        rows = learnable(X, y, None, times)
+        self._n_features = rows.n_features
+        self._weights, self._direction_weights = self.weigh(rows)
+        for member in self._members:
+            if member.name not in learnt:
+                learnt[member.name] = member.fit(rows.given, rows.y, None, rows.times)
+        self._members = tuple(learnt[member.name] for member in self._members)
+        self._learnt = True
+        return self
+
     def weigh(self, _rows: Rows) -> tuple[Column, Column]:
         """Return the members' weights, of the return and of the direction; each adds up to one."""
         even = np.full(len(self._members), 1 / len(self._members))
@@ -43,12 +72,8 @@ class Ensemble(Model):
         """Return all members and their weights as one ONNX graph."""
         from bellwether.models import merged
 
-        return merged.together(
-            [member.pack() for member in self._members],
-            self._weights,
-            self._direction_weights,
-            ranked=self.ranked,
-        )
+        members = [member.pack() for member in self._members]
+        return merged.together(members, self._weights, self._direction_weights, ranked=self.ranked)
 
     def explained(self) -> Explainer:
         """Return the members' arrays, each under the number of its member, and the weights."""

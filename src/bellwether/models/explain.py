@@ -24,6 +24,8 @@ def contributions(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) ->
     tuple of float and ndarray of shape (n_features,)
         Base and contributions; together they add up to the forecast, up to float32 rounding.
     """
+    if "chosen" in explainer:
+        return _chosen(explainer, x)
     if "weights" in explainer or "places" in explainer:
         return _members(explainer, x)
     if "recurrent" in explainer:
@@ -35,12 +37,26 @@ def contributions(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) ->
         return base, _trees(explainer, x)
     if "signs" in explainer:
         return base, np.sign(np.nan_to_num(x)) * explainer["signs"].astype(np.float64)
+    return base, _linear(explainer, x)
+
+
+def _linear(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     coefficients = explainer["coefficients"].astype(np.float64)
     if "mean" not in explainer:
-        return base, coefficients
+        return coefficients
     z = (x - explainer["mean"].astype(np.float64)) / explainer["scale"].astype(np.float64)
     clip = float(explainer["clip"][0])
-    return base, coefficients * np.clip(np.nan_to_num(z), -clip, clip)
+    added: npt.NDArray[np.float64] = coefficients * np.clip(np.nan_to_num(z), -clip, clip)
+    return added
+
+
+def _chosen(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> Shares:
+    """Put what the chosen features add into their places; the others add nothing."""
+    chosen = explainer["chosen"].astype(np.int64)
+    base, told = contributions(_of(explainer, "of."), x[chosen])
+    shares = np.zeros(int(explainer["n_all"][0]))
+    shares[chosen] = told
+    return base, shares
 
 
 def _members(explainer: Mapping[str, Array], x: npt.NDArray[np.float32]) -> Shares:

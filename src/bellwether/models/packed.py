@@ -5,22 +5,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from bellwether.core.errors import UnloadableArtifact
 from bellwether.models.base import INPUT, LEVELS, OUTPUT, QUANTILES, Column, Forecasts
+from bellwether.models.session import ONNX_ERRORS, open_session
 from bellwether.models.table import AT_ONCE, Matrix, features
 
-_UNLOADABLE: tuple[type[Exception], ...] = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    *(
-        error
-        for error in vars(ort.capi.onnxruntime_pybind11_state).values()
-        if isinstance(error, type) and issubclass(error, Exception)
-    ),
-)
 _TOLD = ([OUTPUT], [OUTPUT, QUANTILES])
 
 
@@ -37,20 +27,14 @@ class PackedModel:
     """
 
     def __init__(self, content: bytes, name: str = "model.onnx") -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        self._session = open_session(content, name)
         try:
-            self._session = ort.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
             shape = self._session.get_inputs()[0].shape
             asked = [put.name for put in self._session.get_inputs()]
             self._told = [out.name for out in self._session.get_outputs()]
             told = self._session.get_modelmeta().custom_metadata_map.get(LEVELS, "[]")
             self.levels = tuple(float(level) for level in json.loads(told))
-        except _UNLOADABLE as error:
+        except ONNX_ERRORS as error:
             raise UnloadableArtifact(name, str(error).splitlines()[0]) from error
         if asked != [INPUT] or self._told not in _TOLD:
             raise UnloadableArtifact(name, f"its inputs are {asked}, its outputs {self._told}")

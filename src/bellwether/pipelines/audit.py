@@ -16,6 +16,7 @@ from bellwether.core.errors import InvalidRequest, LeakFound, UnknownName, Unrea
 from bellwether.core.ports import AuditRow, Ports, Progress, quiet
 from bellwether.features.views import DEFAULT, Kept, views
 from bellwether.features.views import view as named
+from bellwether.inference.texts import as_scored, read_view
 from bellwether.pipelines.audit_chain import audit_view, labels_of
 from bellwether.pipelines.audit_panel import (
     Bars,
@@ -23,10 +24,12 @@ from bellwether.pipelines.audit_panel import (
     last_sessions,
     of_lake,
     of_source,
+    with_texts,
     without_adjustment,
 )
 from bellwether.pipelines.audit_process import Limits, hunt
 from bellwether.pipelines.audit_report import AuditReport, of_json, told
+from bellwether.pipelines.sections import newest_state
 from bellwether.pipelines.view_file import hints
 
 OWN_SYMBOLS, VIEW_SYMBOLS = 5, 8
@@ -69,7 +72,7 @@ def run(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> AuditR
     """
     progress("Auditing", 0, 1)
     if config.view is None:
-        kept = Kept(named(config.name), config.universe)
+        kept = Kept(read_view(config.name, ports), config.universe)
         report = _own(kept, config, _bars(config, ports), ports)
     else:
         report = _users(config.view, config, ports)
@@ -91,7 +94,7 @@ def run_all(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> li
         progress(f"Auditing {view.name}", done, len(views()))
         share = max(0.0, ends - time.monotonic()) / (len(views()) - done)
         mine = replace(config, limits=replace(config.limits, budget_s=share))
-        reports.append(_own(Kept(view), mine, bars, ports))
+        reports.append(_own(Kept(as_scored(view, ports)), mine, bars, ports))
     progress("Auditing", len(views()), len(views()))
     return reports
 
@@ -99,6 +102,7 @@ def run_all(config: AuditConfig, ports: Ports, progress: Progress = quiet) -> li
 def _own(kept: Kept, config: AuditConfig, bars: Bars, ports: Ports) -> AuditReport:
     started, ends = ports.wall.now(), time.monotonic() + config.limits.budget_s
     _check_universe(kept, bars)
+    bars = _whole(kept, bars, config.seed, ports)
     found = audit_view(
         kept,
         bars.panel,
@@ -143,6 +147,13 @@ def _reported(
         hints=lines,
     )
     return report, _keep(report, bars, ports)
+
+
+def _whole(kept: Kept, bars: Bars, seed: int, ports: Ports) -> Bars:
+    """Return the bars with all that the view reads beside them, at the state of all of it."""
+    whole = with_texts(bars, kept.view, seed, ports)
+    states = None if bars.watermark is None else newest_state([Kept(kept.view)], ports)
+    return whole if states is None else replace(whole, watermark=states[0])
 
 
 def _bars(config: AuditConfig, ports: Ports) -> Bars:
@@ -201,10 +212,9 @@ def demand(
     LeakFound
         If it is not green.
     """
-    watermark = ports.lake.watermark()
     asked = kept or Kept(named(DEFAULT))
-    subject = _subject(asked, horizon)
-    known = ports.ledger.newest_audit(subject, watermark) if watermark is not None else None
+    states, subject = newest_state([Kept(asked.view)], ports), _subject(asked, horizon)
+    known = ports.ledger.newest_audit(subject, states[0]) if states is not None else None
     if known is None:
         progress("Auditing for leaks", 0, 1)
         known = _gate(asked, symbols, horizon, ports)
@@ -218,6 +228,7 @@ def demand(
 def _gate(kept: Kept, symbols: Sequence[str], horizon: int, ports: Ports) -> AuditRow:
     started = ports.wall.now()
     bars = of_lake(drawn(sorted(symbols), 0, GATE_SYMBOLS), 0, ports, GATE_SYMBOLS)
+    bars = _whole(kept, bars, 0, ports)
     judged = max(GATE_SESSIONS, kept.view.warm_up + GATE_JUDGED)
     panel = last_sessions(bars.panel, judged)
     found = told(audit_view(kept, panel, horizon, ports.calendar))

@@ -1,5 +1,6 @@
 """The platform's own chain under audit: features, labels, revisions, folds, and what is fitted."""
 
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -22,11 +23,13 @@ from bellwether.features.catalog import FeatureView
 from bellwether.features.history import states
 from bellwether.features.labels import open_to_open
 from bellwether.features.panel import Section, compute
+from bellwether.features.texts import FRAME
 from bellwether.features.views import Kept
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.walk import Walk, walk
 
 MODEL = "linear"
+SECTORS = ("energy", "finance", "technology")
 FOLD_DATES = 126
 KNOWN_LATER = 30
 """Sessions after which an invented correction becomes known."""
@@ -39,16 +42,40 @@ def features_of(panel: Panel, kept: Kept, calendar: SessionCalendar) -> pl.DataF
     return _known(kept, told, panel, calendar, until)
 
 
-def section_of(panel: Panel, universe: str | None) -> Section:
-    """Say who is in the section: the members of a universe of the panel, or everybody."""
+def section_of(panel: Panel, kept: Kept) -> Section:
+    """Say who is in the section: the members of a universe of the panel, or everybody.
+
+    A view that reads sectors is given invented ones, so that every symbol has some.
+    """
+    sectors, universe = _sectors(panel) if kept.view.reads_sectors else None, kept.universe
     if universe is None or panel.universe is None:
-        return Section()
+        return Section(None, sectors)
     told = panel.universe.filter(pl.col("universe") == universe).select("symbol", "first", "last")
     during = (pl.col("first") <= pl.col("session")) & (
         pl.col("last").is_null() | (pl.col("session") <= pl.col("last"))
     )
     rows = panel.bars.select(KEYS).join(told, on="symbol", how="inner").filter(during)
-    return Section(rows.select(KEYS).unique())
+    return Section(rows.select(KEYS).unique(), sectors)
+
+
+def _sectors(panel: Panel) -> pl.DataFrame:
+    """Invent sectors that depend on a symbol's name alone, as far as the panel's last session.
+
+    Each symbol changes its sector once a year; what lies after the last session nobody knows.
+    """
+    first, last = panel.bars["session"].min(), panel.bars["session"].max()
+    years = range(first.year, last.year + 1) if panel.bars.height else ()  # type: ignore[union-attr]
+    symbols = panel.bars["symbol"].unique().sort().to_list()
+    signs = {s: zlib.crc32(s.encode()) for s in symbols}
+    rows = [
+        (s, SECTORS[(sign + year) % len(SECTORS)], date(year, 1 + sign % 12, 1))
+        for s, sign in signs.items()
+        for year in years
+    ]
+    told = pl.DataFrame(
+        rows, {"symbol": pl.String, "sector": pl.String, "known_from": pl.Date}, orient="row"
+    )
+    return told.filter(pl.col("known_from") <= last)
 
 
 def labels_of(panel: Panel, horizon: int, calendar: SessionCalendar) -> pl.DataFrame:
@@ -157,9 +184,21 @@ def _known(
     Only sessions with a bar are kept: on a carried one nobody decides, and only later bars tell it.
     """
     parts = told.sort(*KEYS, "revision").partition_by("symbol", as_dict=True)
-    each = {str(key[0]): list(states(part, calendar, until)) for key, part in parts.items()}
-    made = compute(kept.view, each, calendar, section_of(panel, kept.universe))
+    each = {
+        str(key[0]): list(states(part, calendar, until, _texts(panel, kept, str(key[0]))))
+        for key, part in parts.items()
+    }
+    made = compute(kept.view, each, calendar, section_of(panel, kept))
     return made.drop("last_close").join(panel.bars.select(KEYS), on=KEYS, how="semi")
+
+
+def _texts(panel: Panel, kept: Kept, symbol: str) -> pl.DataFrame | None:
+    """Return a symbol's texts as the view reads them; none where the panel tells none."""
+    if not kept.view.reads_texts:
+        return None
+    if panel.texts is None:
+        return pl.DataFrame(schema=FRAME)
+    return panel.texts.filter(pl.col("symbol") == symbol).select(list(FRAME))
 
 
 def _first_told(bars: pl.DataFrame) -> pl.DataFrame:

@@ -12,9 +12,14 @@ from bellwether.audit.found import BARS, KEYS, Panel
 from bellwether.core.asof import as_of
 from bellwether.core.errors import InsufficientHistory, MissingRecord, UnknownName
 from bellwether.core.ports import Ports, SourceQuery
+from bellwether.features.feature import FeatureView
 from bellwether.features.history import BAR_KEYS
+from bellwether.inference.texts import texts_of
 
 LEAST = 30
+SHARE = 0.6
+"""Texts a bar among those that are invented."""
+WORDS = ("profit", "loss", "deal", "court", "shares", "rise", "fall", "chief", "sales", "outlook")
 SPELL = ("universe", "symbol", "first", "last", "end_reason", "delisting_return")
 
 
@@ -70,6 +75,43 @@ def of_source(
     kept = symbols if asked else drawn(symbols, seed, most)
     chosen = bars.filter(pl.col("symbol").is_in(list(kept)))
     return _bars(chosen, None, path.name if path else "the sample", None)
+
+
+def with_texts(bars: Bars, view: FeatureView, seed: int, ports: Ports) -> Bars:
+    """Return the bars with their symbols' texts, for a view that reads them.
+
+    Of the lake's, as they are scored here; where it has none of these symbols, invented ones
+    around the closes, so that something can be found out.
+    """
+    if not view.reads_texts:
+        return bars
+    names = bars.panel.bars["symbol"].unique().sort().to_list()
+    told = [texts_of(view, name, None, ports) for name in names]
+    parts = [
+        t.with_columns(symbol=pl.lit(s)) for s, t in zip(names, told, strict=True) if t is not None
+    ]
+    texts = pl.concat(parts)
+    words = f"{bars.words}; {texts.height:,} texts"
+    if texts.height == 0:
+        texts, words = _invented(bars.panel.bars, seed), f"{bars.words}; invented texts"
+    return replace(bars, panel=replace(bars.panel, texts=texts), words=words)
+
+
+def _invented(bars: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Invent texts: some an hour before or after a close, some hours away, some the same words."""
+    rng = np.random.default_rng(seed)  # noqa: TID251 - of the run's seed
+    some = bars.select("symbol", "session", "knowledge_time").filter(
+        rng.random(bars.height) < SHARE
+    )
+    n = some.height
+    away_us = pl.Series(rng.choice([-20, -5, -1, 1, 5, 14], n) * 3_600_000_000)
+    words = rng.choice(WORDS, (n, 4))
+    return some.select(
+        "symbol",
+        known_at=pl.col("knowledge_time") + away_us.cast(pl.Duration("us")),
+        text=pl.Series([" ".join(row) for row in words], dtype=pl.String),
+        score=pl.Series(rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0], n)),
+    )
 
 
 def drawn(symbols: Sequence[str], seed: int, most: int) -> tuple[str, ...]:

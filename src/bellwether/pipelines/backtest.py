@@ -17,6 +17,7 @@ from bellwether.core.ports import BacktestRow, Ports, Progress, quiet
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.inference.backtests import PAGE, REPORT
 from bellwether.models.factory import BASELINES
+from bellwether.pipelines import records
 from bellwether.pipelines.backtest_figures import Judged, figured
 from bellwether.pipelines.backtest_question import plan_of, question_of, rules_of
 from bellwether.pipelines.backtest_readings import luck
@@ -24,11 +25,12 @@ from bellwether.pipelines.backtest_sheet import sheet_of
 from bellwether.pipelines.backtest_walk import walk_forward
 from bellwether.pipelines.market import market_of
 from bellwether.pipelines.trades import Desk, accounts
-from bellwether.pipelines.trials import PANEL, Study, counted, deflation, trial
+from bellwether.pipelines.trials import PANEL, Study, counted, trial
+from bellwether.pipelines.tried import deflation
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines
 
-FORMAT = 2
+FORMAT = 3
 """Of the report as it is kept; one of another form is made again."""
 
 
@@ -109,17 +111,24 @@ def concluded(
     found |= _luck(judged, traded[judged.model], found, key, started, ports)
     found["reading"].append(luck(found, judged.model))
     found |= {"format": FORMAT, "result_hash": digest, "started_at": started.isoformat()}
-    return _kept(found, judged, key, started, ports)
+    said = records.of_accounts(judged.record, traded)
+    return _kept(found, judged, said, key, started, ports)
 
 
 def _kept(
-    found: dict[str, Any], judged: Judged, key: str, started: datetime, ports: Ports
+    found: dict[str, Any],
+    judged: Judged,
+    said: records.Judged,
+    key: str,
+    started: datetime,
+    ports: Ports,
 ) -> BacktestReport:
-    """Keep the report and its page, then say in the ledger that they are there."""
+    """Keep the report, its page and the record, then say in the ledger that they are there."""
     finished = ports.wall.now()
     backtest_id = str(uuid_utils.uuid7())
     found |= {"backtest_id": backtest_id, "seconds": (finished - started).total_seconds()}
     report = BacktestReport(backtest_id, False, found)
+    records.keep(backtest_id, said, ports.work)
     ports.work.keep(backtest_id, REPORT, json.dumps(found, default=str).encode())
     ports.work.keep(backtest_id, PAGE, report.page().encode())
     ports.ledger.record_backtest(

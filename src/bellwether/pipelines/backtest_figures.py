@@ -81,7 +81,7 @@ def figured(judged: Judged, desk: Desk, traded: Mapping[str, Backtest], ports: P
             name: strategy(record, name, account, horizon, judged.role_of(name), held)
             for name, account in traded.items()
         },
-        "skill": {"shown": shown.shown, "baseline": shown.baseline, "n": shown.n},
+        "skill": {"beats_baseline": shown.beats_baseline, "baseline": shown.baseline, "n": shown.n},
         **_tables(judged, traded),
         "survivorship": coverage.note(judged.universe, sorted(judged.series), years, ports),
         "notes": list(judged.notes),
@@ -159,7 +159,7 @@ def summary(found: Found, model: str) -> Found:
         "model": model,
         "universe": found["universe"],
         "symbols": len(found["symbols"]),
-        "skill_shown": found["skill"]["shown"],
+        "beats_baseline": found["skill"]["beats_baseline"],
         "reading": found["reading"],
         "lag_sessions": found["lag_sessions"],
         "strategies": {

@@ -13,8 +13,10 @@ from bellwether.backtest.targets import Plan
 from bellwether.core.errors import MissingRecord, UnknownName
 from bellwether.core.ports import Ports
 from bellwether.evaluation.survivorship import spells_known
-from bellwether.features.views import view
+from bellwether.features.views import Kept
 from bellwether.inference.backtest_asked import BacktestConfig
+from bellwether.inference.texts import read_view
+from bellwether.pipelines.sections import newest_state
 
 ELSEWHERE = ("workers", "dask", "what_if")
 """What changes how a question is answered, and not its answer."""
@@ -60,16 +62,20 @@ def question_of(config: BacktestConfig, ports: Ports) -> Question:
     MissingRecord
         If the lake is empty, or holds no member's bars.
     """
-    watermark = ports.lake.watermark()
-    if watermark is None:
+    chosen = read_view(config.view, ports)
+    states = newest_state([Kept(chosen)], ports)
+    if states is None:
         raise MissingRecord("bar", "any symbol", "bellwether ingest sample")
+    (watermark,) = states
     symbols = _symbols(config, ports)
     told = {k: v for k, v in config.as_json().items() if k not in ELSEWHERE}
+    if not config.embargo_sessions:
+        del told["embargo_sessions"]
     told |= {
         "symbols": list(symbols),
         "watermark": watermark.isoformat(),
         "last_session": str(ports.calendar.last_closed(ports.clock.now())),
-        "view": view(config.view).version,
+        "view": chosen.version,
         "code": __version__,
     }
     if config.universe is not None:

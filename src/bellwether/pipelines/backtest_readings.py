@@ -11,17 +11,21 @@ LEVEL = 0.05
 
 
 def headline(found: Found, model: str) -> str:
-    """Say in one sentence what it was worth: skill in direction, and money beside holding all."""
+    """Say in one sentence what it was worth: right calls, and money beside holding all.
+
+    Whether that is skill the gates say, which count all that was tried.
+    """
     mine, held = (found["strategies"][n]["metrics"]["sharpe"] for n in (model, HELD))
     better = mine is not None and (held is None or mine > held)
-    if found["skill"]["shown"]:
+    if found["skill"]["beats_baseline"]:
         if better:
             return (
-                "Skill in direction is shown, and trading it beat holding all names, for its risk."
+                "It was right more often than any baseline, and trading it beat holding all names, for "
+                "its risk; whether that is skill, the gates say."
             )
-        return "Skill in direction is shown; after costs it was worth less than holding all names."
+        return "It was right more often than any baseline; after costs it was worth less than holding all names."
     if better:
-        return "No skill in direction is shown; that it beat holding all names may be luck."
+        return "It was right no more often than a baseline; that it beat holding all names may be luck."
     return "No skill is shown, and holding all names was worth more."
 
 
@@ -63,7 +67,7 @@ def _direction(mine: Found, shown: Skill) -> str:
     beside = "" if shown.baseline_accuracy is None else f" ({shown.baseline_accuracy:.1%})"
     verdict = (
         f"beyond chance better than {best}{beside}"
-        if shown.shown
+        if shown.beats_baseline
         else f"not better than {best}{beside} beyond chance: no skill is shown"
     )
     return f"Its calls were right {accuracy:.1%} of the time{_span(mine['directional_accuracy_ci'])}, {verdict}."

@@ -51,6 +51,10 @@ def sheet_of(found: Found) -> TearSheet:
     )
 
 
+def _calls(skill: Found) -> str:
+    return "beyond every baseline" if skill["beats_baseline"] else "no more than a baseline"
+
+
 def _names(symbols: list[str]) -> str:
     few = ", ".join(symbols[:5])
     return few if len(symbols) <= 5 else f"{few} and {len(symbols) - 5} more"  # noqa: PLR2004
@@ -64,7 +68,7 @@ def _facts(found: Found, model: str) -> list[tuple[str, str]]:
         ("Periods", str(len(found["folds"]))),
         ("Capital", f"{mine['start_usd']:,.0f} USD"),
         ("Traded", f"{mine['traded_usd']:,.0f} USD"),
-        ("Skill", "shown" if found["skill"]["shown"] else "none shown"),
+        ("Right calls", _calls(found["skill"])),
     ]
 
 

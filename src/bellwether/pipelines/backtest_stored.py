@@ -19,9 +19,9 @@ from bellwether.features.history import BAR_KEYS
 from bellwether.features.labels import open_to_open
 from bellwether.inference.backtest_asked import BacktestConfig
 from bellwether.models.baselines import BARELY
+from bellwether.pipelines.ageing import AGED
 from bellwether.pipelines.backtest import BacktestReport, concluded
 from bellwether.pipelines.backtest_figures import Judged
-from bellwether.pipelines.folds import AGED
 
 STORED = "stored"
 BASELINES = ("always_up", "historical_mean", "last_value")

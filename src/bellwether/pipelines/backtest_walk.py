@@ -13,8 +13,8 @@ from bellwether.core.ports import Ports, Progress
 from bellwether.evaluation.calendar_splits import Periods, by_period
 from bellwether.evaluation.splits import Fold
 from bellwether.evaluation.survivorship import of_members
-from bellwether.features.views import view
 from bellwether.inference.backtest_asked import BacktestConfig
+from bellwether.inference.texts import read_view
 from bellwether.models.factory import BASELINES, make
 from bellwether.pipelines.backtest_question import Question
 from bellwether.pipelines.dataset import Dataset, build
@@ -43,7 +43,7 @@ def walk_forward(
     config: BacktestConfig, question: Question, ports: Ports, progress: Progress
 ) -> Walked:
     """Train and score period by period."""
-    chosen = view(config.view)
+    chosen = read_view(config.view, ports)
     if config.model not in BASELINES:
         make(config.model, chosen.model_columns, seed=config.seed)  # refuses before any work
     members = None
@@ -89,6 +89,7 @@ def folds_of(config: BacktestConfig, data: Dataset) -> list[Fold]:
         config.step,
         config.window,
         config.min_train_sessions,
+        config.embargo_sessions,
     )
     return by_period(
         days.to_numpy().astype("datetime64[D]"),

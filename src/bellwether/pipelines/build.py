@@ -2,33 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import polars as pl
 
-from bellwether.core.errors import InvalidRequest, MissingRecord, UnreadableFile
+from bellwether.core.errors import InvalidRequest, MissingRecord
 from bellwether.core.ports import FeatureBuild, MaterialisationRow, Ports, Progress, quiet
 from bellwether.features.feature import FeatureView
 from bellwether.features.panel import compute
 from bellwether.features.sketch import sketched
 from bellwether.features.views import Kept
-from bellwether.features.views import view as named
+from bellwether.inference.texts import read_view
 from bellwether.pipelines.pack import arrays
 from bellwether.pipelines.sections import known_states, newest_state, section_of
-
-SECTOR_COLUMNS = ("symbol", "sector", "known_from")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
-    """Which view is built; a universe and sectors matter to views across symbols alone.
-
-    `sectors` is a CSV or Parquet file of symbol, sector and `known_from` (a date).
-    """
+    """Which view is built; a universe matters to views across symbols alone."""
 
     view: str
     universe: str | None = None
-    sectors: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +54,11 @@ def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildR
     MissingRecord
         If the lake holds no bars.
     InvalidRequest
-        If a universe or sectors are given to a view that does not look across symbols.
-    UnreadableFile
-        If the sectors cannot be read.
+        If a universe is given to a view that does not look across symbols.
     """
-    view = named(config.view)
-    if not view.across and (config.universe or config.sectors):
-        raise InvalidRequest(
-            "universe, sectors", f"the view {view.name} does not look across symbols"
-        )
+    view = read_view(config.view, ports)
+    if not view.across and config.universe:
+        raise InvalidRequest("universe", f"the view {view.name} does not look across symbols")
     read = Kept(view, config.universe)
     states = newest_state([read], ports)
     if states is None:
@@ -78,11 +67,10 @@ def run(config: BuildConfig, ports: Ports, progress: Progress = quiet) -> BuildR
     symbols = ports.lake.symbols()
     name = read.name
     known = ports.ledger.newest_materialisation(name)
-    if known is not None and known.watermark >= watermark and not config.sectors:
+    if known is not None and known.watermark >= watermark:
         return BuildReport(name, watermark, len(symbols), 0, len(view.features))
-    series = known_states(symbols, watermark, ports, progress)
-    sectors = None if config.sectors is None else read_sectors(config.sectors)
-    section = section_of(config.universe, series, watermark, ports, sectors)
+    series = known_states(symbols, watermark, ports, progress, (view,))
+    section = section_of(read, series, watermark, ports)
     frame = compute(view, series, ports.calendar, section)
     rows = keep(view, name, frame, watermark, ports)
     row = MaterialisationRow(name, watermark, ports.wall.now(), len(symbols), frame.height)
@@ -99,28 +87,3 @@ def keep(
     formulas = {f.name: str(f.expression) for f in view.features}
     ports.features.note(FeatureBuild(name, watermark, formulas, arrays(sketch.arrays())))
     return rows
-
-
-def read_sectors(path: str) -> pl.DataFrame:
-    """Read symbol, sector and known_from; raise UnreadableFile where that is not what is there."""
-    place = Path(path)
-    try:
-        if place.suffix.lower() == ".parquet":
-            frame = pl.read_parquet(place)
-        else:
-            frame = pl.read_csv(place, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UnreadableFile(path, f"cannot be read as a table: {error}") from error
-    absent = [c for c in SECTOR_COLUMNS if c not in frame.columns]
-    if absent:
-        raise UnreadableFile(path, f"has no column {', '.join(absent)}")
-    frame = frame.select(SECTOR_COLUMNS)
-    if frame["known_from"].dtype == pl.String:
-        day = pl.col("known_from").str.to_date("%Y-%m-%d", strict=False)
-        frame = frame.with_columns(day)
-    bad = frame.with_row_index("line", 2).filter(pl.any_horizontal(pl.all().is_null()))
-    if bad.height:
-        raise UnreadableFile(
-            path, "symbol, sector and a date (YYYY-MM-DD) are needed", bad["line"][0]
-        )
-    return frame.with_columns(pl.col("known_from").cast(pl.Date))

@@ -19,6 +19,7 @@ from bellwether.features.history import BAR_KEYS, as_known
 from bellwether.features.labels import open_to_open
 from bellwether.features.needs import Refusal
 from bellwether.features.views import Kept
+from bellwether.inference.texts import texts_of
 from bellwether.models.factory import READ_BY_BASELINES
 from bellwether.pipelines.basis import refused_in
 from bellwether.pipelines.sections import across
@@ -52,6 +53,25 @@ class Dataset:
     def y(self) -> npt.NDArray[np.float64]:
         """Realised log returns of shape (n_rows,)."""
         return self.rows["log_return"].to_numpy()
+
+    def newest_rows(self, dates: int | None) -> npt.NDArray[np.int64]:
+        """Return the rows of the newest so many decision dates; None: all."""
+        if dates is None:
+            return np.arange(self.rows.height)
+        known = self.rows["decision_at"].unique().sort()
+        oldest = known[max(0, known.len() - dates)]
+        found: npt.NDArray[np.int64] = np.flatnonzero(
+            (self.rows["decision_at"] >= oldest).to_numpy()
+        )
+        return found
+
+    def newest(self, dates: int | None) -> "Dataset":
+        """Return only the rows of the newest so many decision dates; None: all of them."""
+        if dates is None:
+            return self
+        kept = self.newest_rows(dates)
+        aside = None if self.aside is None else self.aside[kept]
+        return replace(self, rows=self.rows[kept], X=self.X[kept], aside=aside)
 
     def of(self, symbol: str) -> "Dataset":
         """Return the rows of one symbol."""
@@ -101,7 +121,8 @@ def build(
         labels = check(open_to_open(adjusted, horizon, ports.calendar), LABELS)
         labels = _decided(labels, adjusted, members)
         if whole is None:
-            features = as_known(wide, revisions, ports.calendar, now).slice(view.warm_up)
+            texts = texts_of(wide, symbol, watermark, ports)
+            features = as_known(wide, revisions, ports.calendar, now, texts).slice(view.warm_up)
         else:
             features = _complete(whole.filter(pl.col("symbol") == symbol), view, told[symbol])
         parts.append(labels.join(features, on=BAR_KEYS, how="inner", maintain_order="left"))

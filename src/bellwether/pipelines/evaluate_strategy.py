@@ -32,7 +32,8 @@ from bellwether.pipelines.backtest_strategy import account_figures, beside
 from bellwether.pipelines.market import Traded, market_of
 from bellwether.pipelines.strategy_sheet import sheet_of
 from bellwether.pipelines.trades import HELD, MONTH
-from bellwether.pipelines.trials import PANEL, Study, deflation, trial
+from bellwether.pipelines.trials import PANEL, Study, trial
+from bellwether.pipelines.tried import deflation
 from bellwether.pipelines.view_file import load, tell
 from bellwether.reports.tearsheet import render
 from bellwether.reports.terminal import lines

@@ -12,28 +12,22 @@ import polars as pl
 
 from bellwether.core.errors import Unavailable
 from bellwether.core.ports import Progress, WorkFiles
+from bellwether.evaluation.importance import Weighed
 from bellwether.evaluation.splits import Fold
-from bellwether.models.base import Column, Forecasts, Instants, Matrix
+from bellwether.models.base import Column, Forecaster, Forecasts, Instants, Matrix
+from bellwether.models.ensemble import Ensemble
 from bellwether.models.factory import BASELINES, READ_BY_BASELINES, make
 from bellwether.models.packed import PackedModel
+from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
-from bellwether.models.table import Part, Table
+from bellwether.models.table import Table
+from bellwether.pipelines.ageing import aged_by_session
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.shelf import Drawn, Shelf, drawn_for
+from bellwether.pipelines.weighing import packed, unpacked, weigh
 from bellwether.quality.treatments import winsorise
 
-MIN_NAMES = 5
 CLUSTER_S = 10
-AGED = {
-    "age": pl.Int32,
-    "session": pl.Date,
-    "n": pl.Int32,
-    "calls": pl.Int32,
-    "hits": pl.Int32,
-    "squared_error": pl.Float64,
-    "squared_return": pl.Float64,
-    "ic": pl.Float64,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,8 @@ class Recipe:
 
     `models[0]` is the one whose ageing is followed: it also forecasts the next `ages` periods.
     `winsorise` draws training targets in to so many robust deviations; `params` are what models are
-    made with, by name, where that is not their own.
+    made with, by name, where that is not their own. `chosen` are the columns that a model reads, by
+    name, where those are not all. About `weighed_rows` of each test set say what moves the first.
     """
 
     models: tuple[str, ...]
@@ -51,6 +46,8 @@ class Recipe:
     winsorise: float | None = None
     ages: int = 0
     params: Mapping[str, Params] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    weighed_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +72,15 @@ class Kept:
         if told is None or aged is None:
             return None
         try:
-            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)))
-        except (pl.exceptions.PolarsError, OSError):  # left by another version
+            weighed = unpacked(self.files.read(self.work, f"{_name(fold)}.weighed.npz"))
+            return Scored(pl.read_ipc(io.BytesIO(told)), pl.read_ipc(io.BytesIO(aged)), weighed)
+        except (pl.exceptions.PolarsError, OSError, ValueError, KeyError):  # of another version
             return None
 
     def keep(self, fold: Fold, scored: "Scored") -> None:
         """Keep a fold."""
+        if scored.weighed is not None:
+            self.files.keep(self.work, f"{_name(fold)}.weighed.npz", packed(scored.weighed))
         self.files.keep(self.work, f"{_name(fold)}.aged.arrow", _bytes(scored.aged))
         self.files.keep(self.work, f"{_name(fold)}.arrow", _bytes(scored.told))
 
@@ -90,11 +90,13 @@ class Scored:
     """What the models of one fold said.
 
     `told` has `forecast_m` and `probability_m` of each model m, one row a test row; `aged` one row
-    a session of the periods after it: what the main model of this fold was worth then.
+    a session of the periods after it: what the main model of this fold was worth then. `weighed` says
+    what moved it, where that was asked.
     """
 
     told: pl.DataFrame
     aged: pl.DataFrame
+    weighed: Weighed | None = None
 
 
 def score(
@@ -193,20 +195,26 @@ def _one(  # noqa: PLR0913, PLR0917 - arrays are arguments, so that a cluster ge
     lies: tuple[Shelf, Drawn],
 ) -> tuple[int, Scored]:
     shelf, drawn = lies
-    packed = fitted((shelf.table(X, drawn), aside), y, times, fold.train, recipe)
-    models = {name: PackedModel(content) for name, content in packed.items()}
+    models = fitted((shelf.table(X, drawn), aside), y, times, fold.train, recipe)
+    ready = {name: PackedModel(model.pack()) for name, model in models.items()}
+
+    def read(name: str, rows: npt.NDArray[np.int64]) -> Matrix:
+        return (X if aside is None or name not in BASELINES else aside)[rows]
 
     def said(name: str, rows: npt.NDArray[np.int64]) -> Forecasts:
-        seen = X if aside is None or name not in BASELINES else aside
-        return models[name].predict(seen[rows])
+        return ready[name].predict(read(name, rows))
 
-    told = {name: said(name, fold.test) for name in models}
+    told = {name: said(name, fold.test) for name in ready}
     main = recipe.models[0]
     aged = [
-        _aged(age, said(main, rows), y[rows], dates[rows])
+        aged_by_session(age, said(main, rows), y[rows], dates[rows])
         for age, rows in enumerate((fold.test, *later))
     ]
-    return at, Scored(told_of(told), pl.concat(aged))
+    weighed = None
+    if recipe.weighed_rows and main not in BASELINES:
+        out = (read(main, fold.test), y[fold.test], times[fold.test, 0])
+        weighed = weigh(models[main], *out, rows=recipe.weighed_rows, seed=recipe.seed)
+    return at, Scored(told_of(told), pl.concat(aged), weighed)
 
 
 def fitted(
@@ -215,22 +223,31 @@ def fitted(
     times: Instants,
     train: npt.NDArray[np.int64],
     recipe: Recipe,
-) -> dict[str, bytes]:
-    """Fit each model on some rows and return it packed.
+) -> dict[str, Forecaster]:
+    """Fit each model on some rows.
 
     `read` is what models learn from, and READ_BY_BASELINES where that has none of them.
     """
     table, aside = read
     targets = drawn_in(y[train], recipe.winsorise)
-    packed = {}
+    found: dict[str, Forecaster] = {}
+    learnt: dict[str, Forecaster] = {}  # what ensembles are made of is fitted once
     for name in recipe.models:
-        seen: Matrix | Part = table.part(train)
-        columns = recipe.columns
         if aside is not None and name in BASELINES:
-            seen, columns = aside[train], READ_BY_BASELINES
-        model = make(name, columns, seed=recipe.seed, params=recipe.params.get(name))
-        packed[name] = model.fit(seen, targets, times=times[train]).pack()
-    return packed
+            model = make(name, READ_BY_BASELINES, seed=recipe.seed)
+            found[name] = model.fit(aside[train], targets, times=times[train])
+            continue
+        params, chosen = recipe.params.get(name), recipe.chosen.get(name)
+        learner = reading(name, recipe.columns, chosen, seed=recipe.seed, params=params)
+        usual = params is None and chosen is None
+        if usual and name in learnt:
+            found[name] = learnt[name]
+        elif usual and isinstance(learner, Ensemble):
+            found[name] = learner.over(learnt, table.part(train), targets, times[train])
+        else:
+            found[name] = learner.fit(table.part(train), targets, times=times[train])
+            learnt |= {name: found[name]} if usual else {}
+    return found
 
 
 def times_of(data: Dataset) -> Instants:
@@ -251,26 +268,6 @@ def told_of(told: Mapping[str, Forecasts]) -> pl.DataFrame:
         columns[f"forecast_{name}"] = said.log_return
         columns[f"probability_{name}"] = said.probability_up
     return pl.DataFrame(columns)
-
-
-def _aged(age: int, said: Forecasts, y: Column, dates: npt.NDArray[np.datetime64]) -> pl.DataFrame:
-    """Sum up, session by session, what a model so many periods old was worth."""
-    rows = pl.DataFrame(
-        {"session": dates, "y": y, "f": said.log_return, "d": said.direction().astype(np.int32)}
-    )
-    called = (pl.col("d") != 0) & (pl.col("y") != 0)
-    many = (pl.len() >= MIN_NAMES) & (pl.col("f").n_unique() > 1) & (pl.col("y").n_unique() > 1)
-    ic = pl.corr(pl.col("f").rank(), pl.col("y").rank())
-    found = rows.group_by("session").agg(
-        n=pl.len().cast(pl.Int32),
-        calls=called.sum().cast(pl.Int32),
-        hits=(called & (pl.col("d") == pl.col("y").sign())).sum().cast(pl.Int32),
-        squared_error=((pl.col("y") - pl.col("f")) ** 2).sum(),
-        squared_return=(pl.col("y") ** 2).sum(),
-        ic=pl.when(many).then(ic),
-    )
-    marked = found.with_columns(age=pl.lit(age, dtype=pl.Int32))
-    return marked.sort("session").select(pl.col(c).cast(t) for c, t in AGED.items())
 
 
 def pieces(data: Dataset, folds: Sequence[Fold], told: Sequence[pl.DataFrame]) -> pl.DataFrame:

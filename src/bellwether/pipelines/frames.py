@@ -42,7 +42,7 @@ def read_table(path: Path, dates: str, columns: Sequence[str]) -> Table:
         If dates are missing, unreadable, of several forms, twice or out of order; if a column has
         a hole between values, an infinite value or one beyond 1e100, or no value.
     """
-    frame = _read(path)
+    frame = read_frame(path)
     for name in (dates, *columns):
         if name not in frame.columns:
             raise UnknownName("column", name, frame.columns)
@@ -56,7 +56,14 @@ def read_table(path: Path, dates: str, columns: Sequence[str]) -> Table:
     return Table(tuple(labels), tuple(rows), found)
 
 
-def _read(path: Path) -> pl.DataFrame:
+def read_frame(path: Path) -> pl.DataFrame:
+    """Read a whole file; the cells of a CSV as text, the empty ones as null.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is missing, empty, of another kind or broken, or two columns have one name.
+    """
     if path.is_dir():
         raise UnreadableFile(str(path), "is a folder; name a file")
     if not path.exists():

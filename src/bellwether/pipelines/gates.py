@@ -1,36 +1,20 @@
 """Ask the gates about a release or a backtest: collect the evidence, judge it, say why."""
 
 import tomllib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bellwether.core.errors import MissingRecord, UnknownName, UnreadableFile
-from bellwether.core.ports import BacktestRow, Ports, ReleaseRow
-from bellwether.evaluation.gate_policy import Decision, Mode, Policy, policy_of
-from bellwether.evaluation.gates import judge, lines
-from bellwether.pipelines import backtest, gates_backtest, gates_release
+from bellwether.core.errors import InvalidRequest, MissingRecord, UnknownName, UnreadableFile
+from bellwether.core.ports import BacktestRow, Ports, ReleaseRow, StandingRow
+from bellwether.evaluation.gate_policy import Mode, Policy, policy_of
+from bellwether.evaluation.gates import judge
+from bellwether.pipelines import backtest, gates_backtest
+from bellwether.pipelines.gates_report import GatesReport
+from bellwether.pipelines.gates_stand import ask, laid
 
 SHORTEST = 6
 MOST = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class GatesReport:
-    """What the gates decided of one release or backtest."""
-
-    subject: str
-    kind: str
-    decision: Decision
-
-    def lines(self) -> list[str]:
-        """Say it in words."""
-        return [f"{self.kind} {self.subject}", *lines(self.decision)]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return all of it as JSON can hold it."""
-        told = asdict(self.decision) | {"allowed": self.decision.allowed}
-        return {"subject": self.subject, "kind": self.kind, **told}
 
 
 def check(subject: str, policy: Policy, ports: Ports) -> GatesReport:
@@ -54,9 +38,27 @@ def check(subject: str, policy: Policy, ports: Ports) -> GatesReport:
             )
         told = gates_backtest.evidence(found, report, policy, ports)
         return GatesReport(found.backtest_id, "backtest", judge(told, policy))
-    files = ports.releases.load(found.release_id)
-    told = gates_release.evidence(files, found.run_id, policy, ports)
-    return GatesReport(found.release_id, "release", judge(told, policy))
+    return ask(found.release_id, study_of(found.run_id, ports), policy, ports)
+
+
+def keep(report: GatesReport, policy: Policy, by: str, ports: Ports) -> StandingRow:
+    """Keep what the gates said of a release as how it stands from now on.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is a backtest, which answers for nothing.
+    """
+    if report.kind != "release":
+        raise InvalidRequest("--keep", "a backtest answers for nothing; name a release")
+    row = laid(report, policy, by, ports)
+    ports.ledger.record_standings([row])
+    return row
+
+
+def study_of(run_id: str, ports: Ports) -> str:
+    """Return the study that the trials of a training run are part of."""
+    return next((run.key for run in ports.ledger.runs() if run.run_id == run_id), run_id)
 
 
 def read_policy(path: Path | None, skill: Mode | None = None) -> Policy:
@@ -77,6 +79,11 @@ def read_policy(path: Path | None, skill: Mode | None = None) -> Policy:
             raise UnreadableFile(str(path), str(error)) from error
     policy = policy_of(told)
     return policy if skill is None else replace(policy, skill=skill)
+
+
+def declared(path: Path | None, skill: Mode | None = None) -> Policy | None:
+    """Return the policy that somebody declared, by a file or a mode; None where nobody did."""
+    return None if path is None and skill is None else read_policy(path, skill)
 
 
 def _named(subject: str, ports: Ports) -> ReleaseRow | BacktestRow:

@@ -16,8 +16,9 @@ from bellwether.evaluation.intervals import MeanInterval
 from bellwether.evaluation.regimes import VOLATILITY, volatility_terciles
 from bellwether.evaluation.sharpe import sharpe_record
 from bellwether.pipelines.gates_ledger import audited, inspected
-from bellwether.pipelines.gates_trials import beside
 from bellwether.pipelines.trades import HELD
+from bellwether.pipelines.trials import PANEL
+from bellwether.pipelines.tried import beside, of_study
 
 COSTLY = ("next_open", "commission", "spread", "slippage", "impact", "borrow")
 Found = Mapping[str, Any]
@@ -65,7 +66,7 @@ def _earned(row: BacktestRow, found: Found, horizon: int, ports: Ports) -> Earne
     sessions = np.array(found["curves"]["sessions"], dtype="datetime64[D]")
     net = _net(found, model)
     days = sessions.astype(object).tolist()
-    others = beside(f"open_to_open h={horizon}", row.key, days, net, ports)
+    others = beside(f"open_to_open h={horizon}", of_study(row.key, model, PANEL), days, net, ports)
     kept = others.kept
     return earned(
         net=net[kept],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bellwether.core.asof import as_of
 from bellwether.core.ports import Ports
+from bellwether.core.sectors import newest
 from bellwether.evaluation.groups import MIN_NAMES
 from bellwether.features.history import BAR_KEYS
 
@@ -16,10 +17,11 @@ SESSIONS = 20
 
 
 def families(rows: pl.DataFrame, ports: Ports) -> Mapping[str, NDArray[np.str_]]:
-    """Return the third of size and of volatility that each row was in on its date.
+    """Return each row's sector, and the third of size and of volatility it was in on its date.
 
     Size is the mean of the dollars traded in 20 sessions up to the decision, volatility the `scale`
-    of the record. On dates with fewer than 15 names nobody is in a third ("").
+    of the record. On dates with fewer than 15 names nobody is in a third (""). The sector is the
+    one known at the close of the row's session, "" where none was; no family without sectors.
 
     Parameters
     ----------
@@ -30,7 +32,17 @@ def families(rows: pl.DataFrame, ports: Ports) -> Mapping[str, NDArray[np.str_]]
     sized = _dollars(rows, ports)
     if sized is not None:
         found["size"] = _thirds(sized)
+    sectors = newest(ports.lake.sectors(rows["symbol"].unique().sort().to_list()))
+    if sectors.height:
+        found["sector"] = _sectors(rows, sectors)
     return found
+
+
+def _sectors(rows: pl.DataFrame, sectors: pl.DataFrame) -> NDArray[np.str_]:
+    asked = rows.select("symbol", "session", place=pl.int_range(pl.len())).sort("session")
+    told = sectors.sort("known_from")
+    known = asked.join_asof(told, left_on="session", right_on="known_from", by="symbol")
+    return known.sort("place")["sector"].fill_null("").to_numpy().astype(np.str_)
 
 
 def _thirds(rows: pl.DataFrame) -> NDArray[np.str_]:

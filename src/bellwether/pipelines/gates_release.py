@@ -28,7 +28,7 @@ from bellwether.inference.release import serve
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines.gates_groups import families
 from bellwether.pipelines.gates_ledger import audited
-from bellwether.pipelines.gates_trials import beside
+from bellwether.pipelines.tried import Judged, beside, of_study
 
 CALLS = 200
 COVERAGE = 0.9
@@ -36,8 +36,8 @@ MARKET = "always_up"
 Days = NDArray[np.datetime64]
 
 
-def evidence(files: ReleaseFiles, run_id: str | None, policy: Policy, ports: Ports) -> Evidence:
-    """Collect all that the gates look at."""
+def evidence(files: ReleaseFiles, study: str, policy: Policy, ports: Ports) -> Evidence:
+    """Collect all that the gates look at; `study` is the key of the run that made it."""
     manifest: Mapping[str, Any] = files.manifest
     record = _record(files)
     conduct = _conduct(files, manifest, policy, ports)
@@ -49,7 +49,7 @@ def evidence(files: ReleaseFiles, run_id: str | None, policy: Policy, ports: Por
     hit = (judged[f"direction_{model}"] == judged["log_return"].sign()).cast(pl.Float64).to_numpy()
     return Evidence(
         conduct,
-        _earned(record, model, horizon, run_id, ports),
+        _earned(record, model, horizon, of_study(study, model, str(manifest["scope"])), ports),
         _at_sight(record, model, horizon, hit, _dates(judged)),
         _said(record, model, horizon, dates),
         Served(
@@ -104,9 +104,7 @@ def _latency_ms(loaded: Loaded, files: ReleaseFiles) -> float:
     return float(np.quantile(took, 0.95)) * 1e3
 
 
-def _earned(
-    record: pl.DataFrame, model: str, horizon: int, run_id: str | None, ports: Ports
-) -> Any:
+def _earned(record: pl.DataFrame, model: str, horizon: int, judged: Judged, ports: Ports) -> Any:
     names = [model, *(b for b in BASELINES if f"net_{b}" in record.columns and b != model)]
     book = (
         record.group_by("session")
@@ -115,7 +113,7 @@ def _earned(
     )
     net = book[f"net_{model}"].to_numpy()
     label = f"open_to_open h={horizon}"
-    others = beside(label, run_id, book["session"].to_list(), net, ports)
+    others = beside(label, judged, book["session"].to_list(), net, ports)
     kept = book.filter(pl.Series(others.kept))
     held = kept[f"net_{MARKET if MARKET in names else model}"].to_numpy()
     return earned(

@@ -5,7 +5,8 @@ and says why, becomes a feature of a view with a name and a source.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +14,19 @@ import numpy as np
 import polars as pl
 
 from bellwether.core.ports import Ports, Progress
+from bellwether.evaluation.choosing import Columns, Rule
 from bellwether.evaluation.record import PREVAILING, figures
-from bellwether.evaluation.selection import Matrix, Selection, select
+from bellwether.evaluation.selection import select
 from bellwether.evaluation.splits import Fold
 from bellwether.features.feature import FeatureView
 from bellwether.features.generate import candidates
 from bellwether.features.views import Kept
-from bellwether.models.base import Forecasts
+from bellwether.models.base import Column, Forecasts, Instants, Matrix
 from bellwether.models.factory import make
 from bellwether.models.packed import PackedModel
+from bellwether.models.rows import DECIDED
+from bellwether.pipelines import trials
+from bellwether.pipelines.choosing import Reader, choose
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import drawn_in, pieces, times_of, told_of
 from bellwether.pipelines.sections import across, own
@@ -31,16 +36,26 @@ MOST = 10
 WITHOUT, WITH = "without", "with"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """So many candidates beside a model; chosen by `rule`, or up to 10 by `selection.select`."""
+
+    n: int
+    model: str
+    rule: Rule | None = None
+
+
 def study(
     data: Dataset,
-    n: int,
-    model: str,
+    asked: Asked,
     how: Walk,
-    watermark: datetime,
+    question: Mapping[str, Any],
     ports: Ports,
     progress: Progress,
 ) -> dict[str, Any]:
     """Walk forward with and without the candidates that each fold's past would have chosen.
+
+    The model with them is counted as a trial of the run's `question`; that without is the run's own.
 
     Candidates made of features across symbols look across what those of `data` did.
 
@@ -50,20 +65,23 @@ def study(
         candidates, view (version), chosen (names by fold), often (name and in how many folds it
         was chosen), table (figures `without` and `with`), and reading (a sentence).
     """
-    view = candidates(data.view.features, n)
-    made = _computed(data, Kept(view, data.universe), watermark, ports)
-    dates = data.rows["decision_at"].dt.replace_time_zone(None).to_numpy()
+    view = candidates(data.view.features, asked.n).scored(data.view.scored_by)
+    known = datetime.fromisoformat(question["watermark"])
+    made = _computed(data, Kept(view, data.universe), known, ports)
+    times, reader = times_of(data), Reader(asked.model, tuple(view.columns), how.seed)
     parts, chosen = [], []
     folds = folds_of(data, how)
     for done, fold in enumerate(folds):
-        picked = chosen_in(fold, made, data.y, dates)
-        chosen.append([view.columns[j] for j in picked.chosen])
-        scored = _scored(data, made[:, picked.chosen], chosen[-1], fold, model, how)
+        picked = chosen_in(fold, made, data.y, times, reader, asked.rule)
+        chosen.append([view.columns[j] for j in picked])
+        scored = _scored(data, made[:, picked], chosen[-1], fold, asked.model, how)
         parts.append(pieces(data, [fold], [told_of(scored)]))
         progress("Judging generated features", done + 1, len(folds))
     record = pl.concat(parts).sort("decision_at", "symbol")
     record = trade(record, data, (WITHOUT, WITH), how.horizon_sessions)
     table = {m: figures(record, m, how.horizon_sessions) for m in (WITHOUT, WITH)}
+    net = record.group_by("session").agg(net=pl.col(f"net_{WITH}").mean()).sort("session")
+    trials.record_generated(question, asked.model, table[WITH], net, ports)
     often = Counter(name for names in chosen for name in names).most_common(MOST)
     return {
         "candidates": len(view.features),
@@ -76,10 +94,13 @@ def study(
 
 
 def chosen_in(
-    fold: Fold, made: Matrix, y: np.ndarray[Any, Any], dates: np.ndarray[Any, Any]
-) -> Selection:
+    fold: Fold, made: Matrix, y: Column, times: Instants, reader: Reader, rule: Rule | None
+) -> Columns:
     """Choose candidates by the training rows of one fold and by nothing else."""
-    return select(made[fold.train], y[fold.train], dates[fold.train], most=MOST)
+    rows = fold.train
+    if rule is None:
+        return select(made[rows], y[rows], times[rows, DECIDED], most=MOST).chosen
+    return choose(np.ascontiguousarray(made[rows]), y[rows], times[rows], reader, rule)
 
 
 def _computed(data: Dataset, made: Kept, watermark: datetime, ports: Ports) -> Matrix:

@@ -28,6 +28,13 @@ from bellwether.telemetry import INGEST_FAILURES, INGEST_SECONDS, INGESTED_ROWS
 
 SHOWN = 12
 UNIVERSE = "universe"
+TOLD = {
+    "quoted_at": "quotes",
+    "published_at": "texts",
+    "known_from": "sectors",
+    "session": "actions",
+}
+"""What a frame of facts tells of, by its column of time."""
 SPELL_KEYS = ["universe", "symbol", "first", "source"]
 
 
@@ -206,7 +213,8 @@ def _told(batch: SourceBatch) -> list[pl.DataFrame]:
     if not batch.batches:
         return []
     last = batch.batches[-1]
-    return [f for f in (last.actions, last.universe, last.quotes) if f is not None]
+    told = (last.actions, last.universe, last.quotes, last.texts, last.sectors)
+    return [f for f in told if f is not None]
 
 
 def _described(facts: pl.DataFrame) -> str:
@@ -217,8 +225,8 @@ def _described(facts: pl.DataFrame) -> str:
         return (
             f"{which}: {facts.height:,} spells of {names:,} names, {open_ended:,} of them still in"
         )
-    when = "quoted_at" if "quoted_at" in facts.columns else "session"
-    what = "quotes" if when == "quoted_at" else "actions"
+    when = next(column for column in TOLD if column in facts.columns)
+    what = TOLD[when]
     days = facts[when].dt.date().sort()
     return f"{facts.height:,} {what} of {names:,} names, {days[0]} to {days[-1]}"
 

@@ -1,5 +1,7 @@
 """Judging models walk-forward, on the panel and symbol by symbol, and packing the one asked for."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,14 +12,19 @@ from bellwether.core.errors import InsufficientHistory
 from bellwether.core.ports import Ports, Progress
 from bellwether.evaluation.record import figures, reading, skill
 from bellwether.models.factory import BASELINES
-from bellwether.pipelines import trials
+from bellwether.pipelines import records, trials
 from bellwether.pipelines.dataset import Dataset
+from bellwether.pipelines.folds import Kept
+from bellwether.pipelines.learning import learning_curve
 from bellwether.pipelines.pack import Made, pack
-from bellwether.pipelines.search import SearchConfig
+from bellwether.pipelines.records import Judged
+from bellwether.pipelines.selected import record_without, without
 from bellwether.pipelines.train_config import TrainConfig, walk_of
 from bellwether.pipelines.trials import PANEL
-from bellwether.pipelines.tuned import Tuned, tuned_walk
 from bellwether.pipelines.walk import Walk, walk
+from bellwether.pipelines.walked import walked
+
+MARKET = "always_up"
 
 
 def judge(
@@ -27,35 +34,47 @@ def judge(
     ports: Ports,
     progress: Progress,
     bars: dict[str, Any],
-) -> tuple[dict[str, Any], list[Made]]:
-    """Judge the models of a run and pack its release; return the outcome as JSON and what was made.
+) -> tuple[dict[str, Any], list[Made], Judged]:
+    """Judge the models of a run and pack its release.
 
-    `bars` says how fit for use the bars are. Every model that is no baseline is counted as a trial.
+    Return the outcome as JSON, what was made, and what all models said. `bars` says how fit for use
+    the bars are. Every model that is no baseline is counted as a trial.
     """
     models = tuple(dict.fromkeys((config.model, *config.against, *BASELINES)))
     how, horizon = walk_of(config), config.horizon_sessions
-    tuned = _tuned(config, data, models, question, ports, progress)
-    if tuned is None:
-        record = walk(data, models, how, progress, "Walking forward, all symbols")
-    else:
-        record = tuned.record
-    params = None if tuned is None else tuned.params
+    kept = Kept(ports.work, folds_kept(question))
+    found = walked(config, data, question, ports, progress, kept)
+    record = found.record
     told = question | {"quality": bars}
-    made = [pack(config.model, PANEL, data, record, told, ports, params)]
+    own_record = records.only(record, tuple(dict.fromkeys((config.model, *BASELINES))))
+    made = [pack(config.model, PANEL, data, own_record, told, ports, found.making)]
     own, own_tables, books = _each(config, data, models, how, progress)
-    outcome = _outcome(config, record, models) | {
+    outcome = _outcome(config, record, found.models) | {
         "own_models": own_tables,
         "own": own,
         "quality": bars,
         "releases": {m.scope: m.release_id for m in made},
         "refused": [asdict(r) | {"words": r.words()} for r in data.refused],
         "by_symbol": _by_symbol(record, models, horizon),
-        **({} if tuned is None else {"search": tuned.told()}),
+        **found.told,
     }
+    if config.learning_curve:
+        outcome["learning_curve"] = learning_curve(
+            config.model, data, record, how, question, ports, progress
+        )
     judged, books[PANEL] = {PANEL: outcome["table"], **own_tables}, trials.book(record, models)
     failed = sorted(own.keys() - own_tables.keys())
     trials.record_training(question, models, judged, books, failed, ports)
-    return outcome, made
+    if found.making.chosen is not None:
+        plain = outcome["table"][without(config.model)]
+        record_without(question, config.model, plain, record, ports)
+    return outcome, made, records.of_walk(record, models, MARKET)
+
+
+def folds_kept(question: dict[str, Any]) -> str:
+    """Name where the folds of a question are kept until it is answered."""
+    told = json.dumps(question, sort_keys=True)
+    return f"folds-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
 def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -> dict[str, Any]:
@@ -70,26 +89,9 @@ def _outcome(config: TrainConfig, record: pl.DataFrame, models: Sequence[str]) -
         "model": config.model,
         "horizon_sessions": horizon,
         "table": table,
-        "skill_shown": overall.shown,
+        "beats_baseline": overall.beats_baseline,
         "reading": reading(table, config.model, overall),
     }
-
-
-def _tuned(
-    config: TrainConfig,
-    data: Dataset,
-    models: tuple[str, ...],
-    question: dict[str, Any],
-    ports: Ports,
-    progress: Progress,
-) -> Tuned | None:
-    """Search inside each training set, where that was asked for, and count every trial."""
-    if config.search is None:
-        return None
-    asked = SearchConfig(config.search, config.trials, config.seed)
-    tuned = tuned_walk(data, models, walk_of(config), asked, question, ports, progress)
-    trials.record_search(question, config.model, tuned.searches, ports)
-    return tuned
 
 
 def _each(
@@ -100,7 +102,7 @@ def _each(
     tables: dict[str, Any] = {}
     books: dict[str, pl.DataFrame] = {}
     horizon = config.horizon_sessions
-    for symbol in sorted(data.series) if config.each else []:
+    for symbol in sorted(data.series) if config.each and config.select is None else []:
         try:
             alone = walk(data.of(symbol), models, how, progress, f"Walking forward, {symbol} alone")
         except InsufficientHistory as error:
@@ -114,8 +116,8 @@ def _each(
 
 
 def _by_symbol(record: pl.DataFrame, models: Sequence[str], horizon: int) -> dict[str, Any]:
-    symbols = record["symbol"].unique().sort().to_list()
+    parts = record.partition_by("symbol", as_dict=True)  # once: a panel is long and wide
     return {
-        s: {m: figures(record.filter(pl.col("symbol") == s), m, horizon) for m in models}
-        for s in symbols
+        str(s): {m: figures(mine, m, horizon) for m in models}
+        for (s,), mine in sorted(parts.items())
     }

@@ -106,7 +106,9 @@ class LiveConsumer:
         newest = next((row.release_id for row in self._ports.ledger.releases()), "")
         if newest == self._newest:
             return False
-        views = tuple(k.view for k in views_read(self._ports) if not k.view.across)
+        views = tuple(
+            k.view for k in views_read(self._ports) if not (k.view.across or k.view.reads_texts)
+        )
         self._newest = newest
         if views == self._views:
             return False

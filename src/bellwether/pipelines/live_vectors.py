@@ -39,8 +39,8 @@ class LiveVectors:
 
     A new session's bar is pushed. Whatever else changed (a correction, an action told late, bars of
     the past) has the symbol's vector computed anew from the lake, by the code of the batch build,
-    and its stream resumed: the same bits either way. Views that look across symbols are not among
-    them: one symbol's bars do not tell them.
+    and its stream resumed: the same bits either way. Views that look across symbols or read texts
+    are not among them: one symbol's bars do not tell them.
     """
 
     def __init__(self, views: Sequence[FeatureView], ports: Ports) -> None:

@@ -16,7 +16,7 @@ from bellwether.features.history import BAR_KEYS
 from bellwether.features.needs import Refusal
 from bellwether.features.panel import compute
 from bellwether.features.views import DEFAULT, Kept
-from bellwether.features.views import view as named
+from bellwether.inference.texts import read_view
 from bellwether.pipelines.basis import refused_in, refused_vectors
 from bellwether.pipelines.build import keep
 from bellwether.pipelines.sections import (
@@ -98,7 +98,7 @@ def _frames(
     """Compute views, the largest first; one that is part of a larger one is taken from it."""
     if not late:
         return
-    series = known_states(symbols, watermark, ports, progress)
+    series = known_states(symbols, watermark, ports, progress, [k.view for k in late])
     left = sorted(late, key=lambda k: -len(k.view.features))
     while left:
         largest = left[0]
@@ -109,7 +109,7 @@ def _frames(
 
 
 def _computed(kept: Kept, series: States, watermark: datetime, ports: Ports) -> pl.DataFrame:
-    section = section_of(kept.universe, series, watermark, ports)
+    section = section_of(kept, series, watermark, ports)
     return compute(kept.view, series, ports.calendar, section)
 
 
@@ -157,7 +157,7 @@ def newest(
     InvalidRequest
         If a universe is given to a view that does not look across symbols.
     """
-    view = named(name)
+    view = read_view(name, ports)
     states, known = newest_state([Kept(view, universe)], ports), ports.lake.symbols()
     if states is None or symbol not in known:
         raise UnknownName("symbol", symbol, known, "Ingest its bars first.")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bellwether.core.errors import BellwetherError, Unavailable
 from bellwether.core.ports import Ports, Progress, RunRow, quiet
+from bellwether.inference.standing import REFUSED, UNASKED, standings
 from bellwether.telemetry import MIRROR_FAILURES, MIRROR_PENDING, MIRROR_PUSHED
 
 STEP = "Mirroring to MLflow"
@@ -65,7 +66,11 @@ def _push(row: RunRow, releases: list[str], ports: Ports) -> None:
 
 
 def _releases(ports: Ports) -> dict[str, list[str]]:
+    """Return the releases of each run that go with it: what a gate refused is nobody's model."""
     by_run: dict[str, list[str]] = {}
+    stand = standings(ports.ledger)
     for row in ports.ledger.releases():
+        if stand.get(row.release_id, UNASKED).state == REFUSED:
+            continue
         by_run.setdefault(row.run_id, []).append(row.release_id)
     return by_run

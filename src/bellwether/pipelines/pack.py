@@ -2,8 +2,8 @@
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -18,9 +18,11 @@ from bellwether.evaluation.conformal import Calibration, fit_calibration, sequen
 from bellwether.evaluation.record import residuals, skill
 from bellwether.features.labels import label_name
 from bellwether.features.sketch import sketched
+from bellwether.models.base import Forecaster
 from bellwether.models.explain import contributions
-from bellwether.models.factory import BASELINES, make
+from bellwether.models.factory import BASELINES
 from bellwether.models.packed import PackedModel
+from bellwether.models.selected import reading
 from bellwether.models.spaces import Params
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import drawn_in, times_of
@@ -29,6 +31,19 @@ GOLDEN_ROWS = 16
 IMPORTANCE_ROWS = 256
 COVERAGE = 0.9
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "ta-lib", "xgboost-cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a release is made where that is not as usual, and what the walk forward told of it.
+
+    `params` are what a search found, `chosen` the places of the columns that are read (None: all),
+    `told` what goes into the manifest beside them.
+    """
+
+    params: Params | None = None
+    chosen: Sequence[int] | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +64,17 @@ def pack(
     record: pl.DataFrame | None,
     question: Mapping[str, Any],
     ports: Ports,
-    params: Params | None = None,
+    making: Making = Making(),
 ) -> Made:
     """Fit `model` on all rows known by now, calibrate it on its record, and save the release.
 
-    `params` are what a search found. `question` is what the run was asked, with what is known of its bars as `quality`. `record` is the walk-forward of the same scope, or None where history was too short for one:
-    such a release answers without an interval and without skill.
+    `question` is what the run was asked, with what is known of its bars as `quality`; with
+    `window_sessions` in it all rows are those of the newest so many decision dates. `record` is the
+    walk-forward of the same scope, or None where history was too short for one: such a release
+    answers without an interval and without skill.
     """
-    targets = drawn_in(data.y, question.get("winsorise"))
-    chosen = make(model, data.view.model_columns, seed=question["seed"], params=params)
-    fitted = chosen.fit(data.X, targets, times=times_of(data))
+    data = data.newest(question.get("window_sessions"))
+    fitted = _fitted(model, data, question, making)
     content, explainer = fitted.pack(), fitted.explainer()
     horizon = int(question["horizon_sessions"])
     symbols = tuple(sorted(data.series))
@@ -68,7 +84,7 @@ def pack(
         **_described(model, scope, data, question),
         "calibration": None if calibration is None else asdict(calibration),
         "coverage_realised": realised,
-        "params": dict(params or {}),
+        **_made(making, data.view.model_columns),
         "importance": _importance(explainer, data),
         "skill": {s: asdict(k) for s, k in told.items()},
     }
@@ -85,6 +101,18 @@ def pack(
         files["walkforward.parquet"] = buffer.getvalue()
     release_id = ports.releases.save(files, manifest)
     return Made(release_id, scope, symbols, told, realised)
+
+
+def _fitted(model: str, data: Dataset, question: Mapping[str, Any], making: Making) -> Forecaster:
+    columns, seed = data.view.model_columns, question["seed"]
+    fresh = reading(model, columns, making.chosen, seed=seed, params=making.params)
+    targets = drawn_in(data.y, question.get("winsorise"))
+    return fresh.fit(data.X, targets, times=times_of(data))
+
+
+def _made(making: Making, columns: Sequence[str]) -> dict[str, Any]:
+    chosen = None if making.chosen is None else [columns[j] for j in making.chosen]
+    return {"params": dict(making.params or {}), "chosen": chosen, **making.told}
 
 
 def _described(
@@ -186,7 +214,7 @@ def _card(manifest: Mapping[str, Any]) -> str:
         ),
         *_quality(manifest["quality"]),
         "",
-        "| symbol | n | accuracy | 95 % interval | best baseline | its accuracy | skill shown |",
+        "| symbol | n | accuracy | 95 % interval | best baseline | its accuracy | beaten |",
         "|---|---|---|---|---|---|---|",
     ]
     for symbol, k in manifest["skill"].items():
@@ -196,7 +224,7 @@ def _card(manifest: Mapping[str, Any]) -> str:
         lines.append(
             f"| {symbol} | {k['n']} | {k['directional_accuracy']:.3f} | "
             f"{k['ci_low']:.3f} to {k['ci_high']:.3f} | {k['baseline']} | "
-            f"{k['baseline_accuracy']:.3f} | {'yes' if k['shown'] else 'no'} |"
+            f"{k['baseline_accuracy']:.3f} | {'yes' if k['beats_baseline'] else 'no'} |"
         )
     lines += ["", "```json", json.dumps(manifest["code"], indent=1, sort_keys=True), "```", ""]
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Replay stored predictions: the same bars, features and model must give the same bits."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,9 +11,10 @@ import polars as pl
 from bellwether.core.errors import InputError, MissingRecord, ReplayMismatch
 from bellwether.core.ports import Ports, Progress, quiet
 from bellwether.core.types import FeatureVector, StoredPrediction
-from bellwether.features.views import Kept, kept, view
+from bellwether.features.views import Kept, kept
 from bellwether.inference.forecast import forecast
 from bellwether.inference.release import Served, serve
+from bellwether.inference.texts import UNREAD, read_view, scores, with_headlines
 from bellwether.pipelines.sections import across, own
 from bellwether.telemetry import REPLAYED
 
@@ -54,9 +56,13 @@ class _Past:
         if row.height != 1:
             raise ReplayMismatch(p.prediction_id, "as_of", p.as_of, None)
         values = np.ascontiguousarray(row.select(found.view.columns).to_numpy()[0], dtype="<f8")
-        return FeatureVector(
+        vector = FeatureVector(
             p.symbol, p.as_of, p.view, p.watermark, values.tobytes(), row["last_close"][0]
         )
+        if UNREAD in json.loads(p.degraded):
+            return vector
+        headlines = json.loads(p.request)["news_headlines"]
+        return with_headlines(vector, found.view, headlines, self.ports)
 
     def view_of(self, p: StoredPrediction) -> Kept:
         """Return the view that a prediction read.
@@ -67,8 +73,8 @@ class _Past:
             If this version of the platform computes it not.
         """
         found = kept(p.view)
-        if found is None:
-            raise ReplayMismatch(p.prediction_id, "view", p.view, _here(p.view))
+        if found is None or not scores(found.view, self.ports):
+            raise ReplayMismatch(p.prediction_id, "view", p.view, _here(p.view, self.ports))
         return found
 
     def release(self, release_id: str) -> Served:
@@ -77,10 +83,10 @@ class _Past:
         return self.releases[release_id]
 
 
-def _here(version: str) -> str | None:
+def _here(version: str, ports: Ports) -> str | None:
     """Return what this version of the platform computes under the name of a view."""
     try:
-        return view(version.partition("@")[0]).version
+        return read_view(version.partition("@")[0], ports).version
     except InputError:
         return None
 

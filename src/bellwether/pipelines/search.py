@@ -5,7 +5,7 @@ and the results of the batches before it, and on nothing else: not on how many p
 of them is first, or how often the search was killed. Every trial is kept as it ends.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,11 +99,12 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class Drawer:
-    """Where the trials of one search are kept."""
+    """Where the trials of one search are kept, and who counts each as it ends."""
 
     files: WorkFiles
     work: str
     name: str
+    count: Callable[[Trial], object] | None = None
 
     def read(self, number: int) -> Trial | None:
         """Return a trial that has ended, or None."""
@@ -116,7 +117,9 @@ class Drawer:
             return None
 
     def keep(self, trial: Trial) -> None:
-        """Keep a trial."""
+        """Keep a trial; it is counted first, so that none is kept that nobody counted."""
+        if self.count is not None:
+            self.count(trial)
         self.files.keep(self.work, self._file(trial.number), msgspec.json.encode(trial))
 
     def _file(self, number: int) -> str:

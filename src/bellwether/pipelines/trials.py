@@ -4,34 +4,29 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from bellwether.core.ports import Ports, TrialRow
-from bellwether.evaluation.backtest_overfitting import overfitting_probability
-from bellwether.evaluation.overfitting import MIN_DATES, Deflated, deflated_sharpe
 from bellwether.models.factory import BASELINES
 from bellwether.pipelines.search import COMPLETE, FAILED, Found
 
 PANEL = "panel"
-MOSTLY = 0.8
-"""Of the sessions of the judged trial that another one must share to be compared with it."""
-BLOCKS = 10
-YEAR = 252
+OPEN_TO_OPEN = "open_to_open"
 STATES_OF_DATA = ("watermark", "universe_watermark", "last_session", "code")
 """What of a question says which data, and not what was tried on them."""
+CONTENT = "content"
+"""The same of a file: the hash of its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
     """What trials are part of: a training run, a backtest, a search.
 
-    `question` is all that was asked, as JSON; `label` names what is forecast.
+    `question` is all that was asked, as JSON; `label` names what is forecast, `what` over a horizon.
     """
 
     study_id: str
@@ -40,11 +35,12 @@ class Study:
     horizon_sessions: int
     watermark: datetime
     at: datetime
+    what: str = OPEN_TO_OPEN
 
     @property
     def label(self) -> str:
         """Name what is forecast, as the ledger groups trials by it."""
-        return f"open_to_open h={self.horizon_sessions}"
+        return f"{self.what} h={self.horizon_sessions}"
 
 
 def trial(
@@ -64,9 +60,12 @@ def trial(
     returns : DataFrame, optional
         `session` and `net`, the net return of each session out of sample; one row a session.
     """
-    tried = {k: v for k, v in study.question.items() if k not in (*STATES_OF_DATA, "against")}
+    tried = {
+        k: v for k, v in study.question.items() if k not in (*STATES_OF_DATA, CONTENT, "against")
+    }
     tried |= {"model": model, "scope": scope, "params": dict(params or {})}
     data = {k: study.question.get(k) for k in ("symbols", "universe", "view", *STATES_OF_DATA)}
+    data |= {k: v for k, v in study.question.items() if k == CONTENT}
     configuration = _hash(tried)
     named = _hash([study.study_id, configuration, scope, dict(params or {})])
     return TrialRow(
@@ -108,72 +107,6 @@ def counted(label: str, ports: Ports) -> int:
     return len({row.configuration for row in ports.ledger.trials(label)})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tried:
-    """What was tried on a label, whatever became of it, beside one of the trials.
-
-    `returns` has a column for each configuration that left returns over most sessions of the
-    judged one, which is the first; shape (n_sessions, n_columns), on common sessions.
-    `configurations` counts all of them, also those that failed.
-    """
-
-    label: str
-    configurations: int
-    returns: NDArray[np.float64]
-
-
-def tried_beside(row: TrialRow, ports: Ports) -> Tried:
-    """Set a trial of the ledger beside all others on its label, the newest fit of each."""
-    rows = ports.ledger.trials(row.label)
-    newest = {r.configuration: r for r in rows if r.returns is not None}
-    mine = returns_of(row)
-    if mine is None:
-        return Tried(row.label, len({r.configuration for r in rows}), np.zeros((0, 1)))
-    common = mine.rename({"net": "net_0"})
-    for name, other in newest.items():
-        told = returns_of(other) if name != row.configuration else None
-        if told is None:
-            continue
-        shared = told.join(mine.select("session"), on="session", how="semi")
-        if shared.height >= MOSTLY * mine.height:
-            named = shared.rename({"net": f"net_{common.width - 1}"})
-            common = common.join(named, on="session", how="inner", maintain_order="left")
-    found = common.drop("session").to_numpy()
-    return Tried(row.label, len({r.configuration for r in rows}), found)
-
-
-def deflation(row: TrialRow, ports: Ports) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what was tried beside a recorded trial, and its Sharpe ratio deflated by that.
-
-    Ratios are annual. What is not assessable is None, and `why` says why.
-    """
-    tried = tried_beside(row, ports)
-    sessions, columns = tried.returns.shape
-    told = {
-        "label": tried.label,
-        "configurations": tried.configurations,
-        "with_returns": columns if sessions else 0,
-        "sessions": sessions,
-        "overfitting": None,
-    }
-    if sessions < MIN_DATES:
-        few = f"it shares {sessions} sessions with the others, and {MIN_DATES} are needed"
-        n = tried.configurations
-        nothing = Deflated(None, n, None, None, None, None, None, None, sessions, few)
-        return told, _annual(nothing)
-    if columns > 1 and sessions >= 2 * BLOCKS:
-        told["overfitting"] = asdict(overfitting_probability(tried.returns, BLOCKS))
-    return told, _annual(deflated_sharpe(tried.returns, 0, tried.configurations))
-
-
-def _annual(found: Deflated) -> dict[str, Any]:
-    told, year = asdict(found), float(np.sqrt(YEAR))
-    for name in ("sharpe", "luck", "luck_effective"):
-        told[name] = None if told[name] is None else told[name] * year
-    told["variance"] = None if found.variance is None else found.variance * YEAR
-    return told
-
-
 def book(record: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:
     """Return by session the equal-weight net return of each model that is no baseline.
 
@@ -207,7 +140,7 @@ def record_training(
     int
         How many trials are new.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     rows = []
     for model in (m for m in models if m not in BASELINES):
         for scope, table in tables.items():
@@ -217,9 +150,52 @@ def record_training(
     return ports.ledger.record_trials(rows)
 
 
-def _of_training(question: Mapping[str, Any], ports: Ports) -> Study:
+def record_broken(question: Mapping[str, Any], models: Sequence[str], ports: Ports) -> int:
+    """Count the models of a training run that ended before it had judged them.
+
+    Where the same question is answered later, that is the same configuration, counted once.
+    """
+    study = of_question("train", question, {}, ports)
+    study = replace(study, study_id=_hash([study.study_id, FAILED]))
+    tried = dict.fromkeys(m for m in models if m not in BASELINES)
+    rows = [trial(study, model, PANEL, {}, None, state=FAILED) for model in tried]
+    return ports.ledger.record_trials(rows)
+
+
+def record_generated(
+    question: Mapping[str, Any],
+    model: str,
+    metrics: Mapping[str, Any],
+    net: pl.DataFrame,
+    ports: Ports,
+) -> int:
+    """Count a model that was scored with generated features; `net` has session and net."""
+    row = trial(
+        of_question("train", question, {}, ports), f"{model}+generated", PANEL, metrics, net
+    )
+    return ports.ledger.record_trials([row])
+
+
+def record_point(
+    question: Mapping[str, Any],
+    model: str,
+    share: float,
+    metrics: Mapping[str, Any],
+    ports: Ports,
+) -> int:
+    """Count one point of a learning curve: the model that learnt from the newest share only."""
+    study = of_question("train", question, {}, ports)
+    row = trial(study, model, PANEL, metrics, None, params={"newest_share": share})
+    return ports.ledger.record_trials([row])
+
+
+def of_question(
+    kind: str, question: Mapping[str, Any], more: Mapping[str, Any], ports: Ports
+) -> Study:
+    """Return the study of a training question; `more` says what was done beside training."""
     horizon, known = question["horizon_sessions"], datetime.fromisoformat(question["watermark"])
-    return Study(_hash(dict(question)), "train", question, horizon, known, ports.wall.now())
+    named = _hash({**question, **more})
+    return Study(named, kind, question, horizon, known, ports.wall.now())
 
 
 def record_search(
@@ -232,7 +208,7 @@ def record_search(
     searches : mapping of scope to Found
         What was found in each training set.
     """
-    study = _of_training(question, ports)
+    study = of_question("train", question, {}, ports)
     rows = [
         trial(
             study,

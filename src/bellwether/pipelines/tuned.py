@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ import numpy.typing as npt
 import polars as pl
 
 from bellwether.core.ports import Ports, Progress
+from bellwether.evaluation.importance import Weighed
 from bellwether.models.spaces import Params
+from bellwether.pipelines import trials
 from bellwether.pipelines.dataset import Dataset
 from bellwether.pipelines.folds import Place, Recipe, pieces, score, times_of
-from bellwether.pipelines.search import Drawer, Found, Inside, SearchConfig, search
-from bellwether.pipelines.walk import Walk, folds_of, trade
+from bellwether.pipelines.search import Drawer, Found, Inside, SearchConfig, Trial, search
+from bellwether.pipelines.walk import WEIGHED_ROWS, Walk, folds_of, trade
 
 WHOLE = "all"
 
@@ -27,6 +30,7 @@ class Tuned:
 
     record: pl.DataFrame
     searches: Mapping[str, Found]
+    weighed: Sequence[Weighed] = field(default=())
 
     @property
     def params(self) -> Params:
@@ -59,10 +63,12 @@ def tuned_walk(
 ) -> Tuned:
     """Search the first model inside each training set, refit it with what was found, score it once.
 
-    The others are as they are. Trials are kept as they end, so that a killed run goes on.
+    The others are as they are. Trials are counted and kept as they end, so that a killed run goes on,
+    and those of one that never does are in the ledger.
     """
     folds = folds_of(data, how)
     recipe = Recipe(tuple(models), tuple(data.view.model_columns), how.seed, how.winsorise)
+    recipe = replace(recipe, weighed_rows=WEIGHED_ROWS)
     told = json.dumps(dict(question), sort_keys=True, default=str).encode()
     work, place = f"search-{hashlib.sha256(told).hexdigest()[:32]}", Place(how.workers)
 
@@ -76,7 +82,8 @@ def tuned_walk(
             how.seed,
             how.winsorise,
         )
-        return search(inside, config, place, progress, Drawer(ports.work, work, scope))
+        count = partial(_count, question, models[0], scope, ports)
+        return search(inside, config, place, progress, Drawer(ports.work, work, scope, count))
 
     searches: dict[str, Found] = {}
     scored = []
@@ -85,6 +92,11 @@ def tuned_walk(
         params = {} if found.best is None else {models[0]: found.best.params}
         tried = replace(recipe, params=params)
         scored += score(data, [fold], tried, place, progress, "Walking forward, searched")
-    searches[WHOLE] = look(np.arange(len(data.y)), WHOLE)
+    searches[WHOLE] = look(data.newest_rows(how.window_dates), WHOLE)
     record = pieces(data, folds, [s.told for s in scored]).sort("decision_at", "symbol")
-    return Tuned(trade(record, data, models, how.horizon_sessions), searches)
+    weighed = [s.weighed for s in scored if s.weighed is not None]
+    return Tuned(trade(record, data, models, how.horizon_sessions), searches, weighed)
+
+
+def _count(question: Mapping[str, Any], model: str, scope: str, ports: Ports, one: Trial) -> None:
+    trials.record_search(question, model, {scope: Found((one,), None)}, ports)

@@ -7,6 +7,7 @@ from typing import Any
 from bellwether.core.ports import Ports
 from bellwether.features.feature import FeatureView
 from bellwether.features.views import AND, DEFAULT, Kept, combined, kept, view
+from bellwether.inference.texts import scores
 
 
 def views_read(ports: Ports) -> tuple[Kept, ...]:
@@ -21,7 +22,7 @@ def views_read(ports: Ports) -> tuple[Kept, ...]:
     for row in ports.ledger.releases():
         wanted = {(symbol, row.horizon_sessions) for symbol in row.symbols} - taken
         one = _read_by(asked.get(row.run_id, {})) if wanted else None
-        if one is not None:
+        if one is not None and scores(one.view, ports):
             taken |= wanted
             found.setdefault(one.name, one)
     return tuple(found.values())

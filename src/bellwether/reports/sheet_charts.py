@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from bellwether.reports.markup import Html, fill, joined
-from bellwether.reports.tearsheet_data import SERIES, Curve, Point, TearSheet, is_stamped
+from bellwether.reports.tearsheet_data import SERIES, Curve, Picture, Point, TearSheet, is_stamped
 from bellwether.reports.words import number, percent
 
 STYLES = 6
@@ -65,6 +65,22 @@ def skill(sheet: TearSheet) -> Html:
         if any(np.isfinite(p.y) for p in some)
     ]
     return fill('<div class="pair">$frames</div>', frames=joined(frames)) if frames else _NONE
+
+
+def pictures(some: Sequence[Picture]) -> Html:
+    """Frame pictures; nothing if there is nothing to draw."""
+    frames = [
+        _figure(
+            f"picture-{i}",
+            one.title,
+            one.note,
+            _listed(one.points),
+            below=_parts("picture", one.points),
+        )
+        for i, one in enumerate(some)
+        if any(np.isfinite(p.y) for p in one.points)
+    ]
+    return joined(frames)
 
 
 def style(curves: Sequence[Curve], i: int) -> str:

@@ -1,4 +1,4 @@
-"""The tear sheet of a backtest: one file, no address outside it, light and dark, fit to print.
+"""The tear sheet of a backtest, and other reports like it: one file, no address outside it, light and dark, fit to print.
 
 The charts are ours (`static/chart.js`), not a library's: Plotly's script alone is 4.8 MB in each
 file and names hosts, cannot be read by key, and neither follows the reader's dark mode nor prints
@@ -9,7 +9,7 @@ sampled as they are drawn, so zooming in shows every session, and a page of 44 y
 from collections.abc import Sequence
 
 from bellwether.reports.markup import Html, fill, joined, template, text_of
-from bellwether.reports.sheet_charts import over_time, skill
+from bellwether.reports.sheet_charts import over_time, pictures, skill
 from bellwether.reports.sheet_months import months
 from bellwether.reports.sheet_tables import block
 from bellwether.reports.tearsheet_data import TearSheet, is_stamped
@@ -40,6 +40,7 @@ def render(sheet: TearSheet) -> str:
         style=Html(text_of(PACKAGE, "static/base.css") + text_of(PACKAGE, "static/sheet.css")),
         script=Html(text_of(PACKAGE, "static/chart.js") + text_of(PACKAGE, "static/sheet.js")),
         data=data,
+        kind=sheet.kind,
         title=sheet.title,
         heading=sheet.verdict[0] if sheet.verdict else sheet.title,
         subtitle=sheet.subtitle,
@@ -55,6 +56,7 @@ def render(sheet: TearSheet) -> str:
 def _parts(sheet: TearSheet, sampled: str) -> list[Part]:
     return [
         ("headline", "Headline", block(sheet.headline, "t-headline")),
+        ("pictures", "Beside each other", pictures(sheet.pictures)),
         ("time", "Over time", over_time(sheet, sampled)),
         ("months", "Month by month", months(sheet.monthly)),
         ("skill", "Skill of the forecasts", skill(sheet)),

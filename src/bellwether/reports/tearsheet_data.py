@@ -16,6 +16,7 @@ Role = Literal["model", "baseline", "benchmark"]
 Floats = NDArray[np.float64]
 Values = Sequence[float | None] | Floats
 
+WRITTEN = ("percent", "ratio", "fine")
 FORMATS = ("text", "int", "pct", "num2", "num4", "usd", "bps")
 SERIES = (
     "wealth",
@@ -167,8 +168,49 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """Points with their intervals, drawn beside each other or along numbers.
+
+    Attributes
+    ----------
+    title, note : str
+        Heading, and what the reader must know.
+    x, y : str
+        What the axes hold.
+    points : sequence of Point
+        All with names, or all with numbers as `x`.
+    form : {"percent", "ratio", "fine"}
+        How values are written: times 100, with two or with four digits.
+    zero : bool
+        Whether 0 is a level to compare with; the scale then has it.
+
+    Raises
+    ------
+    InvalidRequest
+        If names and numbers are mixed, or the format does not exist.
+    """
+
+    title: str
+    note: str
+    x: str
+    y: str
+    points: Sequence[Point]
+    form: Literal["percent", "ratio", "fine"] = "percent"
+    zero: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        if len({isinstance(p.x, str) for p in self.points}) > 1:
+            raise InvalidRequest("points", f"{self.title}: names and numbers are mixed")
+        if self.form not in WRITTEN:
+            raise InvalidRequest(
+                "form", f"{self.title}: {self.form!r} is none of {', '.join(WRITTEN)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class TearSheet:
-    """Everything that the report of a backtest says, in the order it says it.
+    """Everything that a report says, of a backtest or another kind, in the order it says it.
 
     Attributes
     ----------
@@ -200,6 +242,10 @@ class TearSheet:
         In order of reading.
     provenance : sequence of (str, str)
         Result hash, data watermark, versions, command.
+    pictures : sequence of Picture
+        Drawn below the headline.
+    kind : str
+        What the report is of.
 
     Raises
     ------
@@ -222,6 +268,8 @@ class TearSheet:
     crises: Sequence[tuple[str, date, date]] = ()
     tables: Sequence[Table] = ()
     provenance: Sequence[tuple[str, str]] = ()
+    pictures: Sequence[Picture] = ()
+    kind: str = "Backtest"
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""

@@ -74,6 +74,11 @@ def packed(sheet: TearSheet) -> tuple[Html, str]:
             "ic": _points(sheet.ic_by_horizon),
             "quantiles": _points(sheet.quantiles),
             "degradation": _points(sheet.degradation),
+        }
+        | {f"picture-{i}": _points(p.points) for i, p in enumerate(sheet.pictures)},
+        "pictures": {
+            f"picture-{i}": {"xName": p.x, "yName": p.y, "form": p.form, "zero": p.zero}
+            for i, p in enumerate(sheet.pictures)
         },
     }
     return _inside(data), _said(left, sum(len(c.sessions) for c in sheet.curves))

@@ -19,7 +19,7 @@ LEAST = 20
 GAP = "  "
 
 
-def lines(sheet: TearSheet, width: int = WIDTH) -> list[str]:
+def lines(sheet: TearSheet, width: int = WIDTH, few: int = FEW) -> list[str]:
     """Write a sheet as lines of text.
 
     Parameters
@@ -28,6 +28,8 @@ def lines(sheet: TearSheet, width: int = WIDTH) -> list[str]:
         What to tell; long tables are named with their number of rows.
     width : int
         Columns of the terminal, at least 20; no line is longer.
+    few : int
+        Rows up to which a table is written out.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def lines(sheet: TearSheet, width: int = WIDTH) -> list[str]:
         told += _wrapped(f"{name}: {value}", width)
     told += ["", *_table(sheet.headline, width), "", *_equity(sheet, width)]
     for table in sheet.tables:
-        told += ["", *_listed(table, width)]
+        told += ["", *_listed(table, width, few)]
     told += [""]
     for name, value in sheet.provenance:
         told += _wrapped(f"{name}: {value}", width)
@@ -102,8 +104,8 @@ def _amount(value: float) -> str:
     return f"{value:.2e}" if abs(value) >= 1e6 else number(value, 2)  # noqa: PLR2004 - too long else
 
 
-def _listed(table: Table, width: int) -> list[str]:
-    if len(table.rows) <= FEW:
+def _listed(table: Table, width: int, few: int) -> list[str]:
+    if len(table.rows) <= few:
         return _table(table, width)
     return _wrapped(f"{table.title}: {len(table.rows):,} rows, in the report", width)
 

@@ -1,13 +1,12 @@
 """Tone of short financial texts by a word list: fast, explainable, and no download."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from bellwether.core.types import Tone
 from bellwether.sentiment import words
+from bellwether.sentiment.base import APOSTROPHES, NEGATION_REACH, Scorer, counted
 
-NEGATION_REACH = 3
-APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\uff07": "'"})
 TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+|[.!?;]+(?!\d)")
 SENTENCE_END = ".!?;"
 
@@ -43,7 +42,7 @@ PHRASES = _by_first_word(
 )
 
 
-class LexiconScorer:
+class LexiconScorer(Scorer):
     """Score texts by counting words of good and bad tone.
 
     Words match exactly as inflected, ignoring case; a phrase is taken before its words. A
@@ -65,14 +64,9 @@ class LexiconScorer:
 
     method = "lexicon-v1"
 
-    def score(self, texts: Sequence[str]) -> float | None:
-        """Return the mean score of `texts`, in [-1, 1]; None for no texts.
-
-        Any characters are safe, and the order of the texts does not matter to the last bit.
-        """
-        if not texts:
-            return None
-        return math.fsum(score_text(text) for text in texts) / len(texts)
+    def tones(self, texts: Sequence[str]) -> list[Tone]:
+        """Return what each text sounds like; any characters are safe."""
+        return [counted(score_text(text)) for text in texts]
 
 
 def score_text(text: str) -> float:

@@ -81,7 +81,9 @@ def configure(
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """Return the logger called `name`."""
+    """Return the logger called `name`; until `configure` says otherwise, to standard error."""
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 

@@ -117,7 +117,7 @@ function extent(lines, from, to) {
 }
 
 class Chart {
-  /* spec: lines(), format, kind (time, number or class), names, zero, bands(), ends, diagonal, columns, high, log() */
+  /* spec: lines(), format, kind (time, number or class), names, zero, bands(), ends, diagonal, columns, apart, high, log() */
   constructor(figure, group, spec) {
     Object.assign(this, { figure, group, spec, live: false, at: null });
     this.plot = figure.querySelector(".plot");
@@ -237,7 +237,7 @@ class Chart {
     const zero = Math.min(Math.max(Y(0), box.top), box.bottom);
     if (spec.columns) {
       ys.forEach((y, i) => inner.append(el("rect", { class: `column ${y < 0 ? "under" : ""}`, x: X(xs[i]) - wide / 2, width: wide, y: Math.min(Y(y), zero), height: Math.max(Math.abs(Y(y) - zero), 1), rx: 1 })));
-    } else if (!group.hidden.has("line")) {
+    } else if (!group.hidden.has("line") && !spec.apart) {
       inner.append(el("path", { class: `line ${cls}`, d: ys.map((y, i) => `${i ? "L" : "M"}${X(xs[i]).toFixed(1)} ${Y(y).toFixed(1)}`).join("") }));
     }
     ys.forEach((y, i) => {

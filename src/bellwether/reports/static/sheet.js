@@ -54,6 +54,7 @@ const kinds = {
   quantiles: { xName: "quantile", yName: "mean return", format: form.percent, zero: true, columns: true, kind: "class" },
   degradation: { xName: "years since training", yName: "IC", format: form.fine, zero: true },
 };
+for (const [name, told] of Object.entries(data.pictures)) kinds[name] = { ...told, format: form[told.form], apart: data.points[name].some((p) => typeof p[0] === "string") };
 const charts = new Map();
 for (const figure of document.querySelectorAll("figure[data-chart]")) {
   const what = figure.dataset.chart;
