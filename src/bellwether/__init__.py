@@ -1,3 +1,3 @@
 """Bellwether: a self-hosted forecasting platform for equities."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
