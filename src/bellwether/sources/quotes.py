@@ -23,7 +23,7 @@ from bellwether.sources.facts import (
     with_repeats,
 )
 from bellwether.sources.fingerprint import Fingerprint
-from bellwether.sources.shape import named
+from bellwether.sources.shape import asked_for, named
 from bellwether.sources.tables import tables
 
 KNOWN_AS: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +53,10 @@ WORDS: Mapping[str, str] = {
 }
 
 
+DAY = pl.col("quoted_at").dt.convert_time_zone(EXCHANGE_ZONE).dt.date()
+"""The day of the exchange, by which a query asks."""
+
+
 class QuotesSource:
     """Quotes in CSV or Parquet: symbol, time, bid, ask and perhaps sizes. Each is known at once."""
 
@@ -64,7 +68,7 @@ class QuotesSource:
         found = list(tables(query, read))
         parts = [_shaped(table, path.name, query) for path, table in found]
         rows = pl.concat(parts).with_columns(order=pl.int_range(pl.len()))
-        rows = _asked_for(rows.with_columns(row="order"), query)
+        rows = asked_for(rows.with_columns(row="order"), query, DAY)
         rows = rows.with_columns(why=pl.coalesce("why", _reason(known_until)))
         rows = with_repeats(rows, ("symbol", "quoted_at"), NUMBERS)
         good = rows.filter(pl.col("why").is_null()).sort("symbol", "quoted_at")
@@ -121,18 +125,6 @@ def _reason(known_until: datetime) -> pl.Expr:
         ("crossed", bid > ask),
     )
     return pl.coalesce(*(pl.when(rule).then(pl.lit(name)) for name, rule in rules))
-
-
-def _asked_for(rows: pl.DataFrame, query: SourceQuery) -> pl.DataFrame:
-    """Keep what is asked for, by the day of the exchange; rows without a time stay."""
-    day = pl.col("quoted_at").dt.convert_time_zone(EXCHANGE_ZONE).dt.date()
-    if query.symbols is not None:
-        rows = rows.filter(pl.col("symbol").is_in(list(query.symbols)))
-    if query.first is not None:
-        rows = rows.filter((day >= query.first) | day.is_null())
-    if query.last is not None:
-        rows = rows.filter((day <= query.last) | day.is_null())
-    return rows
 
 
 def _out_of_hours(good: pl.DataFrame, calendar: SessionCalendar) -> tuple[Remark, ...]:

@@ -173,13 +173,16 @@ def _acted(rows: pl.DataFrame, *, splits: bool) -> pl.DataFrame:
     ).drop("split", "dividend")
 
 
-def asked_for(rows: pl.DataFrame, query: SourceQuery) -> pl.DataFrame:
-    """Keep what a query asks for; rows without a session stay, to be rejected by name."""
+def asked_for(
+    rows: pl.DataFrame, query: SourceQuery, day: str | pl.Expr = "session"
+) -> pl.DataFrame:
+    """Keep what a query asks for by `day`; rows without one stay, to be rejected by name."""
+    on = pl.col(day) if isinstance(day, str) else day
     kept = rows
     if query.symbols is not None:
         kept = kept.filter(pl.col("symbol").is_in(list(query.symbols)))
     if query.first is not None:
-        kept = kept.filter((pl.col("session") >= query.first) | pl.col("session").is_null())
+        kept = kept.filter((on >= query.first) | on.is_null())
     if query.last is not None:
-        kept = kept.filter((pl.col("session") <= query.last) | pl.col("session").is_null())
+        kept = kept.filter((on <= query.last) | on.is_null())
     return kept

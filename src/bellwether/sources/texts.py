@@ -15,7 +15,7 @@ from bellwether.sources.dates import EXCHANGE_ZONE, instants
 from bellwether.sources.facts import Rows, columns_of, no_bars, refused, text, told_why
 from bellwether.sources.fingerprint import Fingerprint
 from bellwether.sources.posts import is_archive, posts
-from bellwether.sources.shape import named
+from bellwether.sources.shape import asked_for, named
 from bellwether.sources.tables import tables
 
 KNOWN_AS: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +38,10 @@ WORDS: Mapping[str, str] = {
 }
 
 
+DAY = pl.col("published_at").dt.convert_time_zone(EXCHANGE_ZONE).dt.date()
+"""The day of the exchange, by which a query asks."""
+
+
 class TextsSource:
     """Texts in CSV or Parquet: symbol, time, text and perhaps publisher and when first seen.
 
@@ -58,7 +62,7 @@ class TextsSource:
         found = list(posts(Path(str(query.path)), read) if archive else tables(query, read))
         parts = [_shaped(table, path.name, query) for path, table in found]
         rows = pl.concat(parts).with_columns(row=pl.int_range(pl.len()))
-        rows = _asked_for(rows.with_columns(order="row"), query)
+        rows = asked_for(rows.with_columns(order="row"), query, DAY)
         rows = rows.with_columns(why=pl.coalesce("why", _reason(known_until)))
         good = rows.filter(pl.col("why").is_null())
         named_by = good["text"].map_elements(text_id, return_dtype=pl.String)
@@ -103,18 +107,6 @@ def _reason(known_until: datetime) -> pl.Expr:
         ("out_of_range", length > LONGEST_TEXT),
     )
     return pl.coalesce(*(pl.when(rule).then(pl.lit(name)) for name, rule in rules))
-
-
-def _asked_for(rows: pl.DataFrame, query: SourceQuery) -> pl.DataFrame:
-    """Keep what is asked for, by the day of the exchange; rows without a time stay."""
-    day = pl.col("published_at").dt.convert_time_zone(EXCHANGE_ZONE).dt.date()
-    if query.symbols is not None:
-        rows = rows.filter(pl.col("symbol").is_in(list(query.symbols)))
-    if query.first is not None:
-        rows = rows.filter((day >= query.first) | day.is_null())
-    if query.last is not None:
-        rows = rows.filter((day <= query.last) | day.is_null())
-    return rows
 
 
 def _facts(first: pl.DataFrame, source: str) -> pl.DataFrame:
